@@ -1,0 +1,44 @@
+# The commands of this project. Each installs what it needs into .venv by itself.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install install-test run test lint format lock
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: .venv/runtime ## .venv with the locked dependencies
+install-test: .venv/test
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "freshrate needs Python 3.11 to 3.13; point PYTHON at one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: deploy/requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r deploy/requirements.txt
+	@touch $@
+
+.venv/test: deploy/requirements-test.txt .venv/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r deploy/requirements-test.txt
+	@touch $@
+
+run: install ## API and worker in one process: http://127.0.0.1:8000
+	@exec $(BIN)/python -m standalone
+
+lint: install-test ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install-test ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
+	$(BIN)/python -m pytest
+
+lock: ## renew the locked dependencies (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o deploy/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -c deploy/requirements.txt --group test -o deploy/requirements-test.txt

@@ -1,0 +1,1 @@
+"""What API and worker agree on: the domain, the ports, the messages and their adapters."""

@@ -1,0 +1,160 @@
+"""Every expected failure of freshrate, as one tree.
+
+An exception's docstring is its default message. `api.errors` maps the tree to HTTP in one table.
+"""
+
+from collections.abc import Mapping
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class FreshrateError(Exception):
+    """Something in freshrate failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or cleandoc(type(self).__doc__ or ""))
+
+
+class SettingsError(FreshrateError):
+    """A setting is missing or wrong."""
+
+
+class RetryableError(FreshrateError):
+    """Not now; later it may work."""
+
+    default_retry_after: ClassVar[float] = 1.0
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = self.default_retry_after if retry_after is None else retry_after
+        """Seconds after which another try makes sense."""
+
+
+# What a client asked
+
+
+class InvalidInput(FreshrateError):
+    """The request has parameters that cannot be used."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__()
+        self.errors = errors
+        """What is wrong, by parameter."""
+
+
+class NotFound(FreshrateError):
+    """There is nothing at this address."""
+
+
+class UnknownCurrency(NotFound):
+    """No currency has this id. GET /api/currencies/ lists those that exist."""
+
+
+class UnknownRate(NotFound):
+    """No rate has this id. GET /api/ratescurrency/ lists those that exist."""
+
+
+class NoRateYet(NotFound):
+    """No rate of this currency is stored yet."""
+
+
+class KeyRequired(FreshrateError):
+    """A valid key is needed. Send exactly one, as X-API-Key: KEY or Authorization: Bearer KEY."""
+
+
+class ForeignOrigin(FreshrateError):
+    """A page of another origin may not change anything here."""
+
+
+class TooManyRequests(RetryableError):
+    """Too many requests from this client. Wait as long as Retry-After says."""
+
+    default_retry_after = 60.0
+
+
+# What our own servers did
+
+
+class StorageUnavailable(RetryableError):
+    """The database does not answer."""
+
+
+class SchemaOutdated(FreshrateError):
+    """The database schema is not the one of this version."""
+
+
+class NotTried(RetryableError):
+    """Nothing was tried."""
+
+
+class QueueUnavailable(NotTried):
+    """The command queue does not answer, so no refresh can be asked for."""
+
+
+class WorkerGone(NotTried):
+    """No worker is alive to execute the refresh."""
+
+
+class CatalogNotLoaded(NotTried):
+    """The catalog of currencies is not loaded yet."""
+
+
+class SourceBlocked(NotTried):
+    """The source asked not to be visited for now."""
+
+
+class BreakerOpen(NotTried):
+    """The source failed several times in a row and is being left alone for a moment."""
+
+
+class BudgetSpent(NotTried):
+    """The budget of calls or credits for the source is spent."""
+
+
+class DeadlineExceeded(FreshrateError):
+    """No fresh rate arrived within the time limit."""
+
+
+# What a source did
+
+
+class UpstreamError(FreshrateError):
+    """The source was visited and failed."""
+
+
+class UpstreamUnreachable(UpstreamError):
+    """The source could not be reached, or did not answer in time."""
+
+
+class UpstreamBroken(UpstreamError):
+    """The source answered with a server error."""
+
+
+class UpstreamMalformed(UpstreamError):
+    """The source answered with something that cannot be used."""
+
+
+class UpstreamRejected(UpstreamError):
+    """The source rejected the request."""
+
+    def __init__(self, message: str | None = None, *, rejected: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+        """The values that the source named as invalid."""
+
+
+class UpstreamRefused(UpstreamError):
+    """The source does not accept our account or plan."""
+
+
+class UpstreamLimited(UpstreamError):
+    """The source says that its rate limit is reached."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds that the source asks to be left alone; None where it does not say."""
+
+
+class RateMissing(UpstreamError):
+    """The source answered without a usable rate of this currency."""

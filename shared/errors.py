@@ -4,6 +4,7 @@ An exception's docstring is its default message. `api.errors` maps the tree to H
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from inspect import cleandoc
 from typing import ClassVar
 
@@ -147,13 +148,30 @@ class UpstreamRefused(UpstreamError):
     """The source does not accept our account or plan."""
 
 
+class LimitPeriod(StrEnum):
+    """When a limit that a source speaks of ends."""
+
+    MINUTE = "minute"
+    DAY = "day"
+    """At the next UTC midnight."""
+    MONTH = "month"
+    """With the next UTC month."""
+
+
 class UpstreamLimited(UpstreamError):
     """The source says that its rate limit is reached."""
 
-    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        period: LimitPeriod = LimitPeriod.MINUTE,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds that the source asks to be left alone; None where it does not say."""
+        """Seconds to leave the source alone, where no Retry-After header says; None: neither does the source."""
+        self.period = period
 
 
 class RateMissing(UpstreamError):

@@ -24,6 +24,11 @@ def _service(name: str) -> Processor:
     return add
 
 
+def _json(event: EventDict, **_: object) -> str:
+    """Whatever a line holds can be written: a log must never end what it reports on."""
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def configure_logs(settings: Settings, *, service: str) -> None:
     """Sets up structlog and sends the standard library's loggers the same way. Called once, by a process's main."""
     is_console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
@@ -37,10 +42,10 @@ def configure_logs(settings: Settings, *, service: str) -> None:
         [structlog.dev.ConsoleRenderer()]
         if is_console
         else [
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(
-                serializer=lambda event, **_: orjson.dumps(event, default=str).decode()
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may hold secrets
             ),
+            structlog.processors.JSONRenderer(serializer=_json),
         ]
     )
     level = _LEVELS[settings.log_level]

@@ -1,6 +1,7 @@
 """What a source may still be asked: calls of the sliding minute, credits of the month, breaker and blocks.
 
 One immutable value per source, kept beside the data and replaced by compare-and-set, so that all processes share it.
+Whoever wants to call reserves first; whatever comes of the call is settled afterwards.
 """
 
 from dataclasses import dataclass, replace
@@ -22,16 +23,17 @@ class Allowance:
     """The shared state of one source."""
 
     calls: tuple[datetime, ...] = ()
-    """When the calls of the sliding minute were reserved, oldest first."""
+    """When the calls of the sliding minute were reserved, oldest first; empty where there is no such budget."""
     month: str = ""
     """The UTC month that `credits_spent` belongs to: 2026-11."""
     credits_spent: int = 0
+    """0 where there is no such budget."""
     failures: int = 0
     """Failed visits in a row."""
     open_until: datetime | None = None
     """The breaker lets nobody through before; then one probe."""
     pause: timedelta = FIRST_PAUSE
-    """How long the breaker stays open next time."""
+    """How long the breaker stays open after the next failure."""
     blocked_until: datetime | None = None
     blocked_because: str = ""
 
@@ -40,61 +42,48 @@ class Allowance:
     ) -> "Allowance":
         """The state with one more call of `credits`. Limits of 0 are none.
 
-        Raises SourceBlocked, BreakerOpen or BudgetSpent, each with the seconds after which it may work.
+        Raises SourceBlocked, BreakerOpen or BudgetSpent, each with the seconds after which it may work. A call that
+        passes while the breaker has failures to its name is the probe: until it is settled, or a pause has passed, it
+        is alone. Without budgets and failures nothing changes, so nothing needs to be stored.
         """
-        if self.blocked_until and now < self.blocked_until:
-            raise SourceBlocked(self.blocked_because, retry_after=_seconds(self.blocked_until - now))
-        is_probe = self.failures >= FAILURES_TO_OPEN
-        if is_probe and self.open_until and now < self.open_until:
-            raise BreakerOpen(retry_after=_seconds(self.open_until - now))
-        calls = tuple(call for call in self.calls if call > now - WINDOW)
-        if calls_per_minute and len(calls) >= calls_per_minute:
-            raise BudgetSpent(
-                f"The budget of {calls_per_minute} calls per minute is spent.",
-                retry_after=_seconds(calls[-calls_per_minute] + WINDOW - now),
-            )
-        spent = self.spent_in(now)
-        if credits_per_month and spent + credits > credits_per_month:
-            raise BudgetSpent(
-                f"The budget of {credits_per_month} credits per month is spent.",
-                retry_after=_seconds(next_month(now) - now),
-            )
-        return replace(
-            self,
-            calls=(*calls, now),
-            month=_month(now),
-            credits_spent=spent + credits,
-            open_until=now + self.pause if is_probe else None,
+        self._refuse(now)
+        calls = self._calls_with(now, calls_per_minute)
+        spent = self._credits_with(credits, now, credits_per_month)
+        reserved = replace(
+            self.unblocked(),
+            calls=calls,
+            credits_spent=spent,
+            month=_month(now) if credits_per_month else "",
         )
+        if self.failures < FAILURES_TO_OPEN:
+            return reserved
+        pause = min(self.pause * 2, LONGEST_PAUSE)
+        return replace(reserved, pause=pause, open_until=now + pause)
 
-    def succeeded(self, *, reserved: int, spent: int, now: datetime) -> "Allowance":
-        """After an answer: breaker closed, and the credits corrected to what the source says it cost."""
-        corrected = max(0, self.spent_in(now) + spent - reserved)
-        return replace(
-            self,
-            month=_month(now),
-            credits_spent=corrected,
-            failures=0,
-            open_until=None,
-            pause=FIRST_PAUSE,
-            blocked_until=None,
-            blocked_because="",
-        )
+    def succeeded(self, *, reserved: int, spent: int, reserved_at: datetime) -> "Allowance":
+        """After an answer: breaker closed, and the credits corrected to what the source says it cost.
+
+        A block stays: this answer may have been on its way when another call was told to stop.
+        """
+        corrected = self._corrected(spent - reserved, reserved_at)
+        return replace(corrected, failures=0, open_until=None, pause=FIRST_PAUSE)
 
     def failed(self, *, now: datetime) -> "Allowance":
-        """After a visit that failed in transport or brought nonsense."""
+        """After a visit that failed in transport or brought nonsense. Calls that were under way when the breaker opened
+        prolong the pause but do not double it; only a probe does."""
         failures = self.failures + 1
         if failures < FAILURES_TO_OPEN:
             return replace(self, failures=failures)
-        pause = self.pause if failures == FAILURES_TO_OPEN else min(self.pause * 2, LONGEST_PAUSE)
-        return replace(self, failures=failures, open_until=now + pause, pause=pause)
+        return replace(self, failures=failures, open_until=now + self.pause)
 
-    def refunded(self, *, credits: int, now: datetime) -> "Allowance":
+    def refunded(self, *, credits: int, reserved_at: datetime) -> "Allowance":
         """After a call that the source does not bill: failed calls cost nothing."""
-        return replace(self, month=_month(now), credits_spent=max(0, self.spent_in(now) - credits))
+        return self._corrected(-credits, reserved_at)
 
     def blocked(self, *, until: datetime, because: str) -> "Allowance":
-        """After an answer that says when, or that nothing will work before somebody acts."""
+        """After an answer that says when, or that nothing will work before somebody acts. Never shortens a block."""
+        if self.blocked_until and self.blocked_until >= until:
+            return self
         return replace(self, blocked_until=until, blocked_because=because)
 
     def unblocked(self) -> "Allowance":
@@ -111,6 +100,43 @@ class Allowance:
         polls_left = (credits_per_month - self.spent_in(now)) * POLLS_SHARE / credits
         rest = next_month(now) - now
         return rest / polls_left if polls_left >= 1 else rest
+
+    def _refuse(self, now: datetime) -> None:
+        """Raises SourceBlocked or BreakerOpen while either holds."""
+        if self.blocked_until and now < self.blocked_until:
+            raise SourceBlocked(self.blocked_because, retry_after=_seconds(self.blocked_until - now))
+        if self.open_until and now < self.open_until:
+            raise BreakerOpen(retry_after=_seconds(self.open_until - now))
+
+    def _calls_with(self, now: datetime, limit: int) -> tuple[datetime, ...]:
+        """Clocks of several machines differ, so calls that lie a little ahead count too; a clock that was far ahead and
+        was put right does not lock anybody out."""
+        if not limit:
+            return ()
+        calls = sorted(call for call in self.calls if abs(call - now) < WINDOW)
+        if len(calls) >= limit:
+            raise BudgetSpent(
+                f"The budget of {limit} calls per minute is spent.",
+                retry_after=_seconds(calls[-limit] + WINDOW - now),
+            )
+        return (*calls, now)
+
+    def _credits_with(self, credits: int, now: datetime, limit: int) -> int:
+        if not limit:
+            return 0
+        spent = self.spent_in(now) + credits
+        if spent > limit:
+            raise BudgetSpent(
+                f"The budget of {limit} credits per month is spent.",
+                retry_after=_seconds(next_month(now) - now),
+            )
+        return spent
+
+    def _corrected(self, credits: int, reserved_at: datetime) -> "Allowance":
+        """Credits reserved in a month that is over no longer matter; without a budget none were counted."""
+        if not credits or self.month != _month(reserved_at):
+            return self
+        return replace(self, credits_spent=max(0, self.credits_spent + credits))
 
 
 def next_month(now: datetime) -> datetime:

@@ -16,7 +16,8 @@ def utc_now() -> datetime:
 
 def iso(time: datetime) -> str:
     """ISO 8601, UTC, milliseconds (cut, not rounded) and Z: 2026-11-20T12:00:00.000Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def time_from_iso(text: str) -> datetime:

@@ -1,0 +1,55 @@
+"""Messages: what we write we read, newer fields are ignored, other kinds and versions are errors."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.domain.rate import Rate
+from shared.messages import COMMANDS, FACTS, RatesStored, RefreshRates
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def command() -> RefreshRates:
+    return RefreshRates(id="c", currency_ids=(1, 2), created_at=NOW, request_id="r")
+
+
+@given(st.decimals(min_value=Decimal("1e-30"), max_value=Decimal("1e30"), allow_nan=False))
+def test_a_rate_loses_no_digit_in_a_fact(price: Decimal) -> None:
+    rate = Rate(
+        id=1,
+        currency_id=1,
+        symbol="BTC",
+        price_usd=price,
+        percent_change_1h=None,
+        percent_change_24h=-0.5,
+        volume_24h=Decimal("1.10"),
+        market_cap=None,
+        source="coinmarketcap",
+        observed_at=NOW,
+        fetched_at=NOW,
+        stored_at=NOW,
+    )
+    fact = FACTS.validate_json(FACTS.dump_json(RatesStored(stored=(rate,))))
+    assert isinstance(fact, RatesStored)
+    assert fact.stored[0] == rate
+    assert str(fact.stored[0].price_usd) == str(price)
+
+
+def test_fields_of_a_newer_version_are_ignored() -> None:
+    raw = json.loads(COMMANDS.dump_json(command()))
+    assert COMMANDS.validate_json(json.dumps({**raw, "priority": 3})) == command()
+
+
+@pytest.mark.parametrize(
+    "change", [{"kind": "bake"}, {"version": 2}, {"currency_ids": ["x"]}, {"created_at": "soon"}]
+)
+def test_another_kind_or_version_or_type_is_an_error(change: dict[str, object]) -> None:
+    raw = json.loads(COMMANDS.dump_json(command()))
+    with pytest.raises(ValidationError):
+        COMMANDS.validate_json(json.dumps({**raw, **change}))

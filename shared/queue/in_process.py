@@ -1,0 +1,180 @@
+"""The queue inside one process: the same rules as in Redis, for the standalone form and for tests.
+
+Everything runs on one loop and no step awaits half way, so each method is as atomic as a script in Redis. The
+queue's clock is the one it is given. Dead letters go to the log: nothing outlives the process anyhow.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.domain.times import Clock, micros, utc_now
+from shared.errors import QueueUnavailable, WorkerGone
+from shared.messages import COMMANDS, Command, Fact, Role
+from shared.ports import Announced, Batch, DeadLetter, Delivery, LostClaim, QueueDepth, StreamEvent
+from shared.queue.desk import Desk, Entry
+from shared.queue.subscription import Subscription
+from shared.queue.wire import currencies_of, time_left
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    command_id: str
+    expires_at: datetime
+
+
+class InProcessQueue:
+    """Holds everything in memory; closing it loses all."""
+
+    def __init__(self, *, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._desks: defaultdict[Role, Desk] = defaultdict(Desk)
+        self._claims: dict[int, _Claim] = {}
+        self._subscriptions: set[Subscription] = set()
+        self._announced = 0
+        self._is_closed = False
+
+    async def ping(self) -> None:
+        self._check_open()
+
+    async def close(self) -> None:
+        self._is_closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+        for desk in self._desks.values():
+            desk.arrived.set()
+
+    async def submit(self, role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
+        self._check_open()
+        desk, now = self._desks[role], self._clock()
+        if not desk.alive(now):
+            raise WorkerGone
+        deadline = now + wait
+        lost: list[LostClaim] = []
+        for command in commands:
+            lost += self._lost(command, now)
+            claimed = [one for one in currencies_of(command) if self._claim(one, command.id, now, deadline)]
+            if claimed:
+                pushed = replace(command, currency_ids=tuple(claimed), deadline_ms=micros(deadline) // 1000)
+                desk.accept(Entry(COMMANDS.dump_json(pushed), pushed))
+        return lost
+
+    def _lost(self, command: Command, now: datetime) -> list[LostClaim]:
+        held = ((one, self._claims.get(one)) for one in currencies_of(command))
+        return [
+            LostClaim(currency_id, claim.command_id, claim.expires_at - now)
+            for currency_id, claim in held
+            if claim and claim.expires_at > now
+        ]
+
+    def _claim(self, currency_id: int, command_id: str, now: datetime, expires_at: datetime) -> bool:
+        claim = self._claims.get(currency_id)
+        if claim and claim.expires_at > now:
+            return False
+        self._claims[currency_id] = _Claim(command_id, expires_at)
+        return True
+
+    async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:
+        batch = self._held(role, worker)
+        if block is None:
+            return batch
+        try:
+            async with asyncio.timeout(block.total_seconds()):
+                while not batch.deliveries:
+                    await self._desks[role].arrived.wait()
+                    batch = self._held(role, worker)
+        except TimeoutError:
+            pass
+        return batch
+
+    def _held(self, role: Role, worker: str) -> Batch:
+        self._check_open()
+        desk, now = self._desks[role], self._clock()
+        desk.note_alive(worker, now)
+        deliveries = [
+            Delivery(
+                entry.payload,
+                entry.command,
+                attempt=entry.came_back + 1,
+                time_left=time_left(entry.command, now=now),
+            )
+            for entry in desk.move_to(worker)
+        ]
+        return Batch(tuple(deliveries), others_at_work=desk.others_at_work(worker, now))
+
+    async def finish(
+        self,
+        role: Role,
+        worker: str,
+        *,
+        facts: Sequence[Fact] = (),
+        done: Sequence[Delivery] = (),
+        dead: Sequence[DeadLetter] = (),
+    ) -> None:
+        self._check_open()
+        self._tell(facts)
+        desk = self._desks[role]
+        for delivery in done:
+            if desk.end(worker, delivery.payload, is_dead=False):
+                self._release(delivery.command)
+        for letter in dead:
+            if desk.end(worker, letter.delivery.payload, is_dead=True):
+                self._release(letter.delivery.command)
+                log.warning("dead letter", reason=letter.reason, payload=letter.delivery.payload.decode())
+
+    def _release(self, command: Command | None) -> None:
+        for currency_id in command.currency_ids if command else ():
+            claim = self._claims.get(currency_id)
+            if claim and command and claim.command_id == command.id:
+                del self._claims[currency_id]
+
+    async def give_back(self, role: Role, worker: str, deliveries: Sequence[Delivery]) -> None:
+        self._check_open()
+        self._desks[role].put_back(worker, {delivery.payload for delivery in deliveries})
+
+    async def announce(self, facts: Sequence[Fact]) -> None:
+        self._check_open()
+        self._tell(facts)
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            self._announced += 1
+            for subscription in self._subscriptions:
+                subscription.tell(Announced(f"{self._announced}-0", fact))
+
+    async def heartbeat(self, role: Role, worker: str) -> None:
+        self._check_open()
+        self._desks[role].note_alive(worker, self._clock())
+
+    async def retire(self, role: Role, worker: str) -> None:
+        self._check_open()
+        self._desks[role].forget(worker)
+
+    async def rescue(self, role: Role) -> int:
+        self._check_open()
+        return self._desks[role].forget_dead(self._clock())
+
+    async def depth(self, role: Role) -> QueueDepth:
+        self._check_open()
+        return self._desks[role].depth(self._clock())
+
+    async def events(self) -> AsyncGenerator[StreamEvent]:
+        subscription = Subscription()
+        if self._is_closed:
+            subscription.close()
+        self._subscriptions.add(subscription)
+        try:
+            while (event := await subscription.next()) is not None:
+                yield event
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise QueueUnavailable("The queue is closed.")

@@ -1,0 +1,95 @@
+"""Commands, facts and dead letters as they stand in Redis.
+
+Whoever can write to Redis can push anything, so what is read is judged strictly and never unpickled. Only a whole
+and sound command is one; the rest is None, and the worker's consumer says what becomes of it.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import structlog
+from pydantic import ValidationError
+
+from shared.domain.rate import MAX_AHEAD
+from shared.domain.times import iso, time_from_micros
+from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact
+from shared.ports import DeadLetter
+
+_LAST_DEADLINE_MS = 253_402_300_799_999
+"""The end of the year 9999: later ones cannot be computed with."""
+_LARGEST_ID = 2**63 - 1
+_LETTER_BYTES = 4096
+"""So much of a dead payload is kept: enough for any command of ours, and 1000 of them stay small."""
+
+log = structlog.get_logger(__name__)
+
+
+def command_from(payload: bytes, *, now: datetime) -> Command | None:
+    """The command, or None where the payload is not exactly one. Never raises. `now`: by the queue's clock."""
+    if len(payload) > MAX_MESSAGE_BYTES:
+        return None
+    try:
+        command = COMMANDS.validate_json(payload, strict=True)
+    except ValidationError:
+        return None
+    return command if _is_sound(command, now) else None
+
+
+def _is_sound(command: Command, now: datetime) -> bool:
+    return (
+        bool(command.id and command.currency_ids)
+        and all(0 < currency_id <= _LARGEST_ID for currency_id in command.currency_ids)
+        and 0 <= command.deadline_ms <= _LAST_DEADLINE_MS
+        and _is_past(command.created_at, now)
+    )
+
+
+def _is_past(time: datetime, now: datetime) -> bool:
+    """Aware, and not later than clocks may differ: a rate's `fetched_at` is never before its command's creation."""
+    try:
+        return time.tzinfo is not None and time.astimezone(UTC) <= now + MAX_AHEAD
+    except OverflowError:  # near the ends of the calendar, UTC lies beyond them
+        return False
+
+
+def time_left(command: Command | None, *, now: datetime) -> timedelta:
+    """Until the command's deadline; nothing for what is no command."""
+    if command is None:
+        return timedelta(0)
+    return time_from_micros(command.deadline_ms * 1000) - now
+
+
+def currencies_of(command: Command) -> list[int]:
+    """Each currency once: a command must not lose a claim to itself."""
+    return list(dict.fromkeys(command.currency_ids))
+
+
+def open_ended(command: Command) -> bytes:
+    """The command's JSON from after the opening brace, for the submit script to put the won currencies and the
+    deadline in front."""
+    return COMMANDS.dump_json(command, exclude={"currency_ids", "deadline_ms"})[1:]
+
+
+def fact_to(fact: Fact) -> bytes:
+    return FACTS.dump_json(fact)
+
+
+def fact_from(place: str, data: bytes | None) -> Fact | None:
+    """The fact, or None (and a line in the log) where this version cannot read it: it may be a newer one's."""
+    try:
+        return FACTS.validate_json(data or b"")
+    except ValidationError as error:
+        log.warning("fact skipped", place=place, reason=error.errors(include_input=False)[0]["msg"])
+        return None
+
+
+def letter_to(letter: DeadLetter, *, at: datetime) -> bytes:
+    payload = letter.delivery.payload
+    return orjson.dumps(
+        {
+            "payload": payload[:_LETTER_BYTES].decode(errors="backslashreplace"),
+            "bytes": len(payload),
+            "reason": letter.reason,
+            "at": iso(at),
+        }
+    )

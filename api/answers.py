@@ -1,0 +1,136 @@
+"""Answers that carry one rate, encoded once and served many times.
+
+The headers say how old the rate is. `Age` is judged against the answer's own `Date`, so both are written here; they
+change once a second, and so does the cached head.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Literal
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import LooseHeaders
+from multidict import CIMultiDict
+
+from api import request_ids
+from api.encoding import rate_json
+from api.errors import STALE_HEADER
+from shared.domain.rate import Rate
+from shared.domain.times import micros
+
+JSON = "application/json"
+CacheControl = Literal["no-cache", "no-store"]
+
+
+@dataclass(slots=True, kw_only=True)
+class RateAnswer:
+    """A rate as bytes, with what its headers need. Times in seconds since 1970."""
+
+    rate: Rate
+    body: bytes
+    etag: str
+    last_modified: str
+    fetched_second: int
+    is_stale: bool
+    stale_from: float
+    """After this second the body would be wrong; infinite where it says stale already."""
+    _second: int = -1
+    _head: bytes = b""
+
+    def message(self, second: int, request_id: str) -> bytes:
+        """The whole 200 as it goes on the wire in this second; only the request id is different each time."""
+        if second != self._second:
+            self._second = second
+            headers = {**self.headers(second, "no-cache"), "Content-Length": str(len(self.body))}
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            self._head = f"HTTP/1.1 200 OK\r\n{lines}{request_ids.HEADER}: ".encode()
+        return b"%b%b\r\n\r\n%b" % (self._head, request_id.encode(), self.body)
+
+    def headers(self, second: int, cache_control: CacheControl) -> CIMultiDict[str]:
+        headers = CIMultiDict(
+            {
+                "Content-Type": JSON,
+                "Date": http_date(second),
+                "Age": str(max(0, second - self.fetched_second)),
+                "Last-Modified": self.last_modified,
+                "ETag": self.etag,
+                "Cache-Control": cache_control,
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+        if self.is_stale:
+            headers[STALE_HEADER] = "true"
+        return headers
+
+
+def rate_answer(rate: Rate, *, now: float, stale_after: float, not_renewed: bool = False) -> RateAnswer:
+    """Encodes a rate. `not_renewed`: it should have been renewed and could not, so it is stale at any age."""
+    fetched = rate.fetched_at.timestamp()
+    is_stale = not_renewed or now - fetched > stale_after
+    second = math.floor(fetched)
+    return RateAnswer(
+        rate=rate,
+        body=orjson.dumps(rate_json(rate, is_stale=is_stale)),
+        etag=f'W/"{rate.id:x}.{micros(rate.fetched_at):x}{".s" if is_stale else ""}"',
+        last_modified=http_date(second),
+        fetched_second=second,
+        is_stale=is_stale,
+        stale_from=math.inf if is_stale else fetched + stale_after,
+    )
+
+
+def conditional(request: web.BaseRequest, answer: RateAnswer, now: float) -> web.Response:
+    """The answer, or 304 where the client has it already."""
+    headers = answer.headers(int(now), "no-cache")
+    if is_unchanged(request, answer.etag, answer.fetched_second):
+        response = web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        del response.headers["Content-Type"]
+        return response
+    return web.Response(body=answer.body, headers=headers)
+
+
+def fresh(answer: RateAnswer, now: float) -> web.Response:
+    """The answer to a request that may have cost credits: nobody stores it."""
+    return web.Response(body=answer.body, headers=answer.headers(int(now), "no-store"))
+
+
+def json_answer(body: bytes, headers: LooseHeaders | None = None) -> web.Response:
+    response = web.Response(body=body, headers=headers)
+    response.headers["Content-Type"] = JSON
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+def is_conditional(request: web.BaseRequest) -> bool:
+    return "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
+
+
+def is_unchanged(request: web.BaseRequest, etag: str, modified_second: int | None = None) -> bool:
+    """Whether the client's copy still holds (RFC 9110, 13.1): If-None-Match goes before If-Modified-Since."""
+    headers = request.headers
+    if "If-None-Match" in headers:
+        tags = [tag.strip() for value in headers.getall("If-None-Match") for tag in value.split(",")]
+        return "*" in tags or etag.removeprefix("W/") in (tag.removeprefix("W/") for tag in tags)
+    since = headers.get("If-Modified-Since")
+    if since is None or modified_second is None:
+        return False
+    moment = _http_moment(since)
+    return moment is not None and modified_second <= moment
+
+
+@lru_cache(maxsize=4096)
+def http_date(second: int) -> str:
+    """Sun, 06 Nov 1994 08:49:37 GMT."""
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+
+
+def _http_moment(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

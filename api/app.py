@@ -1,0 +1,136 @@
+"""The application: its parts, put together from what it is given. Reads no environment and opens nothing."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from api.catalog import Catalog
+from api.context import CONTEXT, ApiContext
+from api.direct import DirectVisits, RateVisitor
+from api.gate import gate
+from api.keys import Keys
+from api.limits import RateLimit
+from api.memory import RateMemory
+from api.metrics import RateAge, RefreshMetrics, RequestMetrics
+from api.refresh import Refresher
+from api.request_log import RequestLog
+from api.river import River
+from api.routes import add_routes
+from shared.domain.times import Clock, utc_now
+from shared.ports import Queue, Storage
+from shared.settings import Settings
+
+LARGEST_BODY = 1024 * 1024
+LAST_WAIT = 6.0
+"""Seconds for which a stopping process lets its clients wait for fresh rates."""
+
+
+def create_app(
+    *,
+    settings: Settings,
+    storage: Storage,
+    queue: Queue,
+    visitor: RateVisitor,
+    clock: Clock = utc_now,
+    registry: CollectorRegistry | None = None,
+    is_simulated: bool = False,
+) -> web.Application:
+    """Storage and queue stay the caller's to close."""
+    app = web.Application(middlewares=[gate], client_max_size=LARGEST_BODY)
+    app[CONTEXT] = _context(
+        settings=settings,
+        storage=storage,
+        queue=queue,
+        visitor=visitor,
+        clock=clock,
+        registry=CollectorRegistry() if registry is None else registry,
+        is_simulated=is_simulated,
+    )
+    add_routes(app)
+    app.cleanup_ctx.append(_refreshes)
+    app.cleanup_ctx.append(_river)
+    app.on_shutdown.append(_stop_waiting_soon)
+    return app
+
+
+def _context(
+    *,
+    settings: Settings,
+    storage: Storage,
+    queue: Queue,
+    visitor: RateVisitor,
+    clock: Clock,
+    registry: CollectorRegistry,
+    is_simulated: bool,
+) -> ApiContext:
+    memory = RateMemory(
+        storage=storage,
+        sources=settings.sources,
+        ttl=settings.cache_ttl_seconds,
+        stale_after=settings.stale_after_seconds,
+        clock=clock,
+    )
+    catalog = Catalog(storage, clock)
+    refresher = Refresher(
+        queue=queue,
+        memory=memory,
+        clock=clock,
+        timeout=settings.refresh_timeout_seconds,
+        min_interval=settings.refresh_min_interval_seconds,
+        metrics=RefreshMetrics(registry),
+    )
+    request_metrics = RequestMetrics()
+    registry.register(request_metrics)
+    registry.register(RateAge(lambda: memory.newest_fetch, clock))
+    return ApiContext(
+        settings=settings,
+        storage=storage,
+        queue=queue,
+        clock=clock,
+        registry=registry,
+        memory=memory,
+        catalog=catalog,
+        refresher=refresher,
+        direct=DirectVisits(
+            visitor=visitor,
+            queue=queue,
+            memory=memory,
+            clock=clock,
+            timeout=settings.refresh_timeout_seconds,
+        ),
+        river=River(storage=storage, queue=queue, memory=memory, catalog=catalog, refresher=refresher),
+        keys=Keys(settings.api_keys, clock),
+        refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
+        request_metrics=request_metrics,
+        request_log=_request_log(settings),
+        is_simulated=is_simulated,
+    )
+
+
+def _request_log(settings: Settings) -> RequestLog:
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    return RequestLog(sys.stderr, as_json=as_json, is_enabled=settings.log_level in {"debug", "info"})
+
+
+async def _refreshes(app: web.Application) -> AsyncIterator[None]:
+    api = app[CONTEXT]
+    yield
+    await api.refresher.close()
+    await api.direct.close()
+    await api.memory.close()
+    api.request_log.flush()
+
+
+async def _river(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[CONTEXT].river.run(), name="river")
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _stop_waiting_soon(app: web.Application) -> None:
+    """Requests in hand are finished, but a process that stops cannot wait the whole refresh timeout."""
+    asyncio.get_running_loop().call_later(LAST_WAIT, app[CONTEXT].refresher.stop)

@@ -1,0 +1,74 @@
+"""The catalog in memory: which ids exist, so that nonsense costs neither a query nor an upstream call.
+
+An id that is not here may be new. The store is asked for such ids at most once a second, whoever asks, so that
+guessing ids costs nothing; the whole catalog is read again when a fact says that it was renewed.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from shared.domain.currency import Currency, CurrencyKind
+from shared.domain.times import Clock
+from shared.errors import CatalogNotLoaded, StorageUnavailable, UnknownCurrency
+from shared.ports import Storage
+
+log = structlog.get_logger(__name__)
+
+LOOKUP_PAUSE = 1.0
+"""Seconds between two questions to the store for ids that memory lacks."""
+
+
+class Catalog:
+    """The currencies by id."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._by_id: dict[int, Currency] = {}
+        self._next_lookup = 0.0
+        self.is_loaded = False
+        """Whether a catalog was ever stored; the dollar alone, which every store has from its start, is none."""
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def learn(self, currencies: Iterable[Currency]) -> None:
+        """Takes the place of all that was known."""
+        self._by_id = {currency.id: currency for currency in currencies}
+        self.is_loaded = any(one.kind is CurrencyKind.CRYPTO for one in self._by_id.values())
+
+    async def load(self) -> None:
+        """Raises StorageUnavailable; what was known stays then."""
+        self.learn(await self._storage.catalog())
+
+    async def known(self, currency_id: int) -> Currency:
+        """The currency. Raises UnknownCurrency, or StorageUnavailable where nothing is loaded."""
+        currency = self._by_id.get(currency_id) or await self._look_up(currency_id)
+        if currency is None:
+            raise UnknownCurrency
+        return currency
+
+    async def refreshable(self, currency_id: int) -> Currency:
+        """The currency, where a source may be asked for it. Raises UnknownCurrency or CatalogNotLoaded."""
+        if not self.is_loaded:
+            raise CatalogNotLoaded(retry_after=5.0)
+        return await self.known(currency_id)
+
+    async def _look_up(self, currency_id: int) -> Currency | None:
+        if not self.is_loaded:
+            detail = await self._storage.currency(currency_id)
+            return detail.currency if detail else None
+        now = self._clock().timestamp()
+        if now < self._next_lookup:
+            return None
+        self._next_lookup = now + LOOKUP_PAUSE
+        try:
+            detail = await self._storage.currency(currency_id)
+        except StorageUnavailable as error:
+            log.warning("catalog not asked", currency=currency_id, error=str(error))
+            return None
+        if detail is None:
+            return None
+        self._by_id[currency_id] = detail.currency
+        return detail.currency

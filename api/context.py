@@ -1,0 +1,43 @@
+"""What handlers work with, read once at their top: `api = request.app[CONTEXT]`."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from api.catalog import Catalog
+from api.direct import DirectVisits
+from api.keys import Keys
+from api.limits import RateLimit
+from api.memory import RateMemory
+from api.metrics import RequestMetrics
+from api.refresh import Refresher
+from api.request_log import RequestLog
+from api.river import River
+from shared.domain.times import Clock
+from shared.ports import Queue, Storage
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """The parts of a running API."""
+
+    settings: Settings
+    storage: Storage
+    queue: Queue
+    clock: Clock
+    registry: CollectorRegistry
+    memory: RateMemory
+    catalog: Catalog
+    refresher: Refresher
+    direct: DirectVisits
+    river: River
+    keys: Keys
+    refresh_limit: RateLimit
+    request_metrics: RequestMetrics
+    request_log: RequestLog
+    is_simulated: bool
+
+
+CONTEXT = web.AppKey("context", ApiContext)

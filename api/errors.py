@@ -1,0 +1,151 @@
+"""From exceptions to HTTP: one table, and problem+json bodies (RFC 9457).
+
+Expected failures become their status with a detail that says what to do. What is not in the table is a defect: 500
+without detail; the traceback goes to the log only.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from shared.domain.visit import Failure, FailureKind
+from shared.errors import (
+    BreakerOpen,
+    BudgetSpent,
+    CatalogNotLoaded,
+    DeadlineExceeded,
+    ForeignOrigin,
+    FreshrateError,
+    InvalidInput,
+    KeyRequired,
+    NoRateYet,
+    NotFound,
+    NotTried,
+    QueueUnavailable,
+    RateMissing,
+    RetryableError,
+    SourceBlocked,
+    StorageUnavailable,
+    TooManyRequests,
+    UnknownCurrency,
+    UnknownRate,
+    UpstreamError,
+    UpstreamLimited,
+    WorkerGone,
+)
+
+PROBLEM_JSON = "application/problem+json"
+STALE_HEADER = "Freshrate-Stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a kind of failure is called towards clients."""
+
+    status: int
+    slug: str
+    title: str
+
+
+DEFECT = Problem(500, "internal", "Something broke on our side")
+
+PROBLEMS: Mapping[type[FreshrateError], Problem] = {
+    InvalidInput: Problem(400, "invalid-parameters", "Some parameters cannot be used"),
+    KeyRequired: Problem(401, "key-required", "A key is needed"),
+    ForeignOrigin: Problem(403, "foreign-origin", "Another origin may not change anything"),
+    NotFound: Problem(404, "not-found", "Nothing is here"),
+    UnknownCurrency: Problem(404, "unknown-currency", "No such currency"),
+    UnknownRate: Problem(404, "unknown-rate", "No such rate"),
+    NoRateYet: Problem(404, "no-rate-yet", "No rate of this currency yet"),
+    TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
+    UpstreamError: Problem(502, "source-failed", "The source failed"),
+    RateMissing: Problem(502, "rate-missing", "The source has no usable rate of this currency"),
+    StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer"),
+    NotTried: Problem(503, "not-tried", "No source was asked"),
+    QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order"),
+    WorkerGone: Problem(503, "worker-gone", "No worker is alive"),
+    CatalogNotLoaded: Problem(503, "catalog-not-loaded", "The catalog is not loaded yet"),
+    SourceBlocked: Problem(503, "source-blocked", "The source asked to be left alone"),
+    BreakerOpen: Problem(503, "breaker-open", "The source is being left alone"),
+    BudgetSpent: Problem(503, "budget-spent", "The budget for the source is spent"),
+    DeadlineExceeded: Problem(504, "deadline-exceeded", "No fresh rate arrived in time"),
+}
+
+
+def problem_of(error: type[FreshrateError]) -> Problem:
+    """The entry of the class, or of its nearest ancestor."""
+    for ancestor in error.__mro__:
+        if ancestor in PROBLEMS:
+            return PROBLEMS[ancestor]
+    return DEFECT
+
+
+def error_of(failure: Failure) -> FreshrateError:
+    """The exception that says what a worker or a direct visit reported."""
+    if failure.kind is FailureKind.VISITED:
+        return UpstreamError(failure.detail)
+    if failure.kind is FailureKind.NOT_TRIED:
+        return NotTried(failure.detail, retry_after=failure.retry_after)
+    return DeadlineExceeded(failure.detail)
+
+
+def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # noqa: ANN401 - JSON, whatever its type
+    """The response for an expected failure; `members` join the body (`last_rate`, say)."""
+    problem = problem_of(type(error))
+    if problem is DEFECT:
+        return defect_answer()
+    body: dict[str, Any] = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": str(error),
+        **members,
+    }
+    if isinstance(error, InvalidInput):
+        body["errors"] = error.errors
+    response = _encoded(problem.status, body)
+    if isinstance(error, RetryableError | UpstreamLimited) and error.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if isinstance(error, KeyRequired):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'
+    return response
+
+
+def http_problem(error: web.HTTPException) -> web.Response:
+    """aiohttp's own 404, 405, 413 and the like, as a problem; redirects and their headers stay."""
+    headers = {name: value for name, value in error.headers.items() if name.lower() != "content-type"}
+    if error.status < HTTPStatus.BAD_REQUEST:
+        return web.Response(status=error.status, headers=headers)
+    response = status_problem(error.status, _DETAILS.get(error.status, error.reason))
+    response.headers.extend(headers)
+    return response
+
+
+def status_problem(status: int, detail: str) -> web.Response:
+    """A problem that HTTP's own words describe."""
+    title = HTTPStatus(status).phrase
+    return _encoded(status, {"type": "about:blank", "title": title, "status": status, "detail": detail})
+
+
+def defect_answer() -> web.Response:
+    return status_problem(DEFECT.status, "This is a defect of freshrate. Its log says more.")
+
+
+_DETAILS = {
+    404: "There is nothing at this address. GET /api/docs/ shows what there is.",
+    405: "This address does not know that method. The header Allow names those it knows.",
+    413: "The body is too large.",
+}
+
+
+def _encoded(status: int, body: Mapping[str, Any]) -> web.Response:
+    return web.Response(
+        status=status,
+        body=orjson.dumps(body),
+        headers={"Content-Type": PROBLEM_JSON, "Cache-Control": "no-store"},
+    )

@@ -1,0 +1,43 @@
+"""The examples that the OpenAPI document shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CURRENCY = {"id": 1, "name": "Bitcoin", "symbol": "BTC", "slug": "bitcoin", "rank": 1, "is_active": True}
+
+RATE = {
+    "id": 48213,
+    "currency": 1,
+    "symbol": "BTC",
+    "price_usd": "42885.00187617128",
+    "percent_change_1h": -0.12,
+    "percent_change_24h": 1.84,
+    "volume_24h": "21987345123.4518",
+    "market_cap": "839712345678.12",
+    "source": "coinmarketcap",
+    "actual_date": "2026-11-20T11:59:00.000Z",
+    "fetched_at": "2026-11-20T12:00:00.214Z",
+    "date_added": "2026-11-20T12:00:00.230Z",
+    "stale": False,
+}
+
+CURRENCY_DETAIL = {
+    **CURRENCY,
+    "kind": "crypto",
+    "first_seen": "2010-07-13T00:05:00.000Z",
+    "platform": None,
+    "sign": None,
+    "aliases": [
+        {
+            "source": "coinmarketcap",
+            "source_id": "1",
+            "decided_by": "identity",
+            "decided_at": "2026-11-20T12:00:00.000Z",
+        }
+    ],
+    "last_rate": RATE,
+}
+
+
+def page(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"next": None, "previous": None, "results": [row]}

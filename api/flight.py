@@ -1,0 +1,47 @@
+"""One refresh of one currency on its way, shared by everybody in this process who waits for it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.rate import Rate
+from shared.errors import FreshrateError
+
+Outcome = Rate | FreshrateError
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Flight:
+    """Ends exactly once: with a rate, or with the reason why there is none."""
+
+    currency_id: int
+    request_id: str
+    command_id: str
+    """The command that it depends on: its own, or that of whoever holds the claim."""
+    floor: datetime
+    """A rate fetched at or after this ends it: when it was asked for, or when the visit that it joined began."""
+    deadline: float
+    """By the loop's clock."""
+    ended: asyncio.Future[Outcome] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future(), repr=False
+    )
+    """An outcome, not an exception, so one that nobody waits for any more is no error."""
+    too_early: Rate | None = None
+    """The last rate that arrived meanwhile, but was fetched before `floor`: the floor may yet be lowered."""
+    timers: list[asyncio.TimerHandle] = field(default_factory=list, repr=False)
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended.done()
+
+    @property
+    def time_left(self) -> float:
+        """Seconds; may be negative."""
+        return self.deadline - asyncio.get_running_loop().time()
+
+    def end(self, outcome: Outcome) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+        if not self.ended.done():
+            self.ended.set_result(outcome)

@@ -1,0 +1,61 @@
+"""Fresh rates for routes: the limit per client, the refresh, and problems that tell the last rate known."""
+
+import orjson
+from aiohttp import web
+
+from api.answers import fresh
+from api.context import ApiContext
+from api.errors import STALE_HEADER, problem_answer
+from api.gate import PROBLEM, REQUEST_ID
+from api.keys import client_of
+from shared.errors import (
+    DeadlineExceeded,
+    FreshrateError,
+    InvalidInput,
+    NotTried,
+    StorageUnavailable,
+    TooManyRequests,
+    UnknownCurrency,
+    UpstreamError,
+)
+
+FAILURES = (UpstreamError, NotTried, DeadlineExceeded)
+"""The three ways in which a refresh brings no rate: 502, 503, 504."""
+ERRORS: tuple[type[FreshrateError], ...] = (
+    InvalidInput,
+    UnknownCurrency,
+    TooManyRequests,
+    StorageUnavailable,
+    *FAILURES,
+)
+"""What a request that may refresh can answer."""
+
+
+async def refreshed(request: web.Request, api: ApiContext, currency_id: int) -> web.Response:
+    """The fresh rate, or a problem with the last one."""
+    await api.catalog.refreshable(currency_id)
+    spend_refresh(request, api)
+    try:
+        rate = await api.refresher.refresh(currency_id, request_id=request[REQUEST_ID])
+    except FAILURES as error:
+        return refresh_problem(request, api, currency_id, error)
+    return fresh(api.memory.encode(rate), api.clock().timestamp())
+
+
+def spend_refresh(request: web.Request, api: ApiContext) -> None:
+    """Raises TooManyRequests."""
+    api.refresh_limit.spend(client_of(request, api.keys))
+
+
+def refresh_problem(
+    request: web.Request, api: ApiContext, currency_id: int, error: FreshrateError
+) -> web.Response:
+    """The failure, with the last rate, which is stale by definition: it could not be renewed."""
+    request[PROBLEM] = error
+    known = api.memory.known(currency_id)
+    if known is None:
+        return problem_answer(error, last_rate=None)
+    last = api.memory.encode(known.rate, not_renewed=True)
+    response = problem_answer(error, last_rate=orjson.Fragment(last.body))
+    response.headers[STALE_HEADER] = "true"
+    return response

@@ -1,0 +1,163 @@
+"""The OpenAPI 3.1 document, made of the same table and schemas that route and validate."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from inspect import cleandoc
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, fields
+
+from api.errors import PROBLEM_JSON, STALE_HEADER, problem_of
+from api.fields import CursorText, DecimalText, Moment, PlainInteger, SearchText, UtcTime
+from api.queries import NoQuerySchema
+from api.routes.route import Route
+from api.schemas import ProblemSchema, RateSchema
+from shared import __version__
+from shared.domain.currency import LARGEST_ID
+from shared.errors import FreshrateError, KeyRequired, RetryableError
+
+Json = dict[str, Any]
+
+TITLE = "freshrate"
+_DESCRIPTION = (
+    "Cryptocurrency rates: polled, kept, and fresh on demand. Prices are exact decimals as text; times are ISO 8601 "
+    "in UTC; lists are pages by cursor; errors are problem+json (RFC 9457)."
+)
+_RATE_HEADERS = {
+    "Age": "Seconds since `fetched_at`, judged against `Date`.",
+    "Last-Modified": "`fetched_at`.",
+    "ETag": "A weak validator.",
+    STALE_HEADER: "`true` where the rate is stale; else absent.",
+}
+
+
+def openapi_document(routes: Sequence[Route]) -> Json:
+    """The whole document."""
+    plugin = MarshmallowPlugin()
+    spec = APISpec(
+        title=TITLE,
+        version=__version__,
+        openapi_version="3.1.0",
+        info={"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        servers=[{"url": "/"}],
+        plugins=[plugin],
+    )
+    _teach_fields(plugin)
+    spec.components.security_scheme("apiKey", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    for path, group in _by_path(routes).items():
+        operations = {route.method.lower(): _operation(route) for route in group}
+        spec.path(path=path, parameters=_path_parameters(path), operations=operations)
+    document: Json = spec.to_dict()
+    return document
+
+
+def _by_path(routes: Sequence[Route]) -> dict[str, list[Route]]:
+    groups: dict[str, list[Route]] = {}
+    for route in routes:
+        if route.is_documented:
+            groups.setdefault(route.path, []).append(route)
+    return groups
+
+
+def _operation(route: Route) -> Json:
+    operation: Json = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": [] if route.query is NoQuerySchema else [{"in": "query", "schema": route.query}],
+        "responses": _responses(route),
+    }
+    if route.description:
+        operation["description"] = route.description
+    if route.needs_key:
+        operation["security"] = [{"apiKey": []}, {"bearer": []}]
+    return operation
+
+
+def _responses(route: Route) -> Json:
+    content = _content(route)
+    responses: Json = {"200": {"description": route.summary + ".", "content": content}}
+    if route.answers is RateSchema:
+        responses["200"]["headers"] = {name: _header(text) for name, text in _RATE_HEADERS.items()}
+    for status in route.statuses:
+        responses[str(status)] = {"description": HTTPStatus(status).phrase + ".", "content": content}
+    for status in route.redirects:
+        responses[str(status)] = {"description": HTTPStatus(status).phrase + "."}
+    for status, errors in _errors_by_status(route.errors).items():
+        responses[str(status)] = _problem(route, status, errors)
+    return responses
+
+
+def _content(route: Route) -> Json:
+    if isinstance(route.answers, str):
+        return {route.answers: {"schema": {"type": "string"}}}
+    media: Json = {"schema": route.answers}
+    if route.example is not None:
+        media["example"] = dict(route.example)
+    return {"application/json": media}
+
+
+def _errors_by_status(
+    errors: Sequence[type[FreshrateError]],
+) -> dict[int, list[type[FreshrateError]]]:
+    grouped: dict[int, list[type[FreshrateError]]] = {}
+    for error in errors:
+        grouped.setdefault(problem_of(error).status, []).append(error)
+    return dict(sorted(grouped.items()))
+
+
+def _problem(route: Route, status: int, errors: Sequence[type[FreshrateError]]) -> Json:
+    schema: type[Schema] = ProblemSchema
+    if route.problem is not None and status > HTTPStatus.INTERNAL_SERVER_ERROR:
+        schema = route.problem
+    headers: Json = {}
+    if any(issubclass(error, RetryableError) for error in errors):
+        headers["Retry-After"] = _header("Seconds after which another try makes sense.")
+    if KeyRequired in errors:
+        headers["WWW-Authenticate"] = _header("How to send a key.")
+    response: Json = {
+        "description": " ".join(cleandoc(error.__doc__ or "") for error in errors),
+        "content": {PROBLEM_JSON: {"schema": schema}},
+    }
+    if headers:
+        response["headers"] = headers
+    return response
+
+
+def _header(description: str) -> Json:
+    return {"description": description, "schema": {"type": "string"}}
+
+
+def _path_parameters(path: str) -> list[Json]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_ID}
+    return [{"name": name, "in": "path", "required": True, "schema": schema, "example": 1} for name in names]
+
+
+def _teach_fields(plugin: MarshmallowPlugin) -> None:
+    """What our own fields are in JSON Schema."""
+    converter: Any = plugin.converter  # apispec types neither method
+    converter.map_to_openapi_type(DecimalText, "string", "decimal")
+    converter.map_to_openapi_type(UtcTime, "string", "date-time")
+    converter.map_to_openapi_type(PlainInteger, "integer", None)
+    for text in (SearchText, Moment, CursorText):
+        converter.map_to_openapi_type(text, "string", None)
+    converter.add_attribute_function(_own_attributes)
+
+
+def _own_attributes(_converter: object, field: fields.Field[Any], **_options: object) -> Mapping[str, Any]:
+    if isinstance(field, PlainInteger):
+        return {"minimum": field.minimum, "maximum": field.maximum}
+    if isinstance(field, SearchText):
+        return {"format": "search-text", "minLength": 1, "maxLength": field.longest}
+    if isinstance(field, Moment):
+        return {
+            "anyOf": [{"format": "date-time"}, {"pattern": r"^-?[0-9]{1,10}(\.[0-9]{1,6})?$"}],
+            "maxLength": 40,
+        }
+    if isinstance(field, CursorText):
+        return {"format": "cursor", "maxLength": 80}
+    return {}

@@ -1,0 +1,35 @@
+"""Lists as pages `{"next", "previous", "results"}` by opaque cursor, with all filters carried over."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+from aiohttp import web
+
+from api.answers import json_answer
+from shared.domain.page import Cursor, Page
+
+T = TypeVar("T")
+Key = tuple[int, int]
+
+
+def page_answer(
+    request: web.Request, page: Page[T], *, key: Callable[[T], Key], encode: Callable[[T], dict[str, Any]]
+) -> web.Response:
+    """`key`: the sort key of a row, as the store's cursor has it."""
+    following = Cursor(key(page.rows[-1])) if page.rows and page.has_next else None
+    preceding = Cursor(key(page.rows[0]), backwards=True) if page.rows and page.has_previous else None
+    body = {
+        "next": _path(request, following),
+        "previous": _path(request, preceding),
+        "results": [encode(row) for row in page.rows],
+    }
+    return json_answer(orjson.dumps(body))
+
+
+def _path(request: web.Request, cursor: Cursor | None) -> str | None:
+    if cursor is None:
+        return None
+    filters = [(name, value) for name, value in request.query.items() if name != "cursor"]
+    return f"{request.rel_url.raw_path}?{urlencode([*filters, ('cursor', cursor.encode())])}"

@@ -1,0 +1,141 @@
+"""What requests may say in their query: schemas by hand, each making a frozen dataclass.
+
+Unknown and repeated parameters are errors: whoever mistypes a filter must not get an unfiltered answer.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn
+
+from aiohttp import web
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from webargs.aiohttpparser import AIOHTTPParser
+
+from api.fields import CursorText, Moment, PlainInteger, SearchText
+from shared.domain.page import Cursor
+from shared.errors import InvalidInput
+from shared.settings import KNOWN_SOURCES
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+MAX_AGE_LIMIT = 86_400
+
+
+class QuerySchema(Schema):
+    """A query; `made_of` is the dataclass that the handler gets, with the defaults of what was not said."""
+
+    made_of: ClassVar[type[Any]]
+
+    @post_load
+    def make(self, data: dict[str, Any], **_options: Any) -> Any:  # noqa: ANN401 - each schema makes its own class
+        return self.made_of(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class NoQuery:
+    """No parameters at all."""
+
+
+class NoQuerySchema(QuerySchema):
+    made_of = NoQuery
+
+
+class _PageSchema(QuerySchema):
+    limit = PlainInteger(
+        minimum=1, maximum=MAX_LIMIT, load_default=DEFAULT_LIMIT, metadata={"description": "Rows per page."}
+    )
+    cursor = CursorText(metadata={"description": "Where the page begins; taken from `next` or `previous`."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrenciesQuery:
+    limit: int
+    cursor: Cursor | None = None
+    symbol: str | None = None
+    text: str | None = None
+
+
+class CurrenciesQuerySchema(_PageSchema):
+    made_of = CurrenciesQuery
+    symbol = SearchText(
+        longest=64,
+        metadata={"description": "Exactly this symbol, in any case. Several currencies may share it."},
+    )
+    text = SearchText(
+        longest=100,
+        data_key="q",
+        metadata={"description": "Part of the name, symbol or slug, in any case."},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesQuery:
+    limit: int
+    cursor: Cursor | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+
+
+class RatesQuerySchema(_PageSchema):
+    made_of = RatesQuery
+    since = Moment(
+        data_key="from",
+        metadata={"description": "Observed at or after this: ISO 8601 (without zone: UTC) or Unix seconds."},
+    )
+    until = Moment(
+        data_key="to",
+        metadata={"description": "Observed before this: ISO 8601 (without zone: UTC) or Unix seconds."},
+    )
+    source = fields.String(
+        validate=validate.OneOf(KNOWN_SOURCES),
+        metadata={"description": "Only of this source."},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRateQuery:
+    max_age: int | None = None
+
+
+class LastRateQuerySchema(QuerySchema):
+    made_of = LastRateQuery
+    max_age = PlainInteger(
+        minimum=0,
+        maximum=MAX_AGE_LIMIT,
+        metadata={
+            "description": "Seconds since `fetched_at` that the rate may be old; an older one is refreshed first."
+        },
+    )
+
+
+class _Parser(AIOHTTPParser):
+    def __init__(self) -> None:
+        super().__init__(unknown=RAISE)
+
+    def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - webargs' signature
+        raise InvalidInput(_messages(error))
+
+    def _handle_invalid_json_error(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - webargs' signature
+        raise InvalidInput({"body": ["Not JSON."]})
+
+
+_parser = _Parser()
+
+
+async def query_of(request: web.Request, schema: QuerySchema) -> Any:  # noqa: ANN401 - the schema's own dataclass
+    """The validated query. Raises InvalidInput."""
+    repeated = {name for name in request.query if len(request.query.getall(name)) > 1}
+    if repeated:
+        raise InvalidInput({name: ["May be given once only."] for name in sorted(repeated)})
+    return await _parser.parse(schema, request, location="query")
+
+
+def _messages(error: ValidationError) -> dict[str, list[str]]:
+    """webargs nests the messages under the location."""
+    nested: dict[str, dict[str, list[str]]] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    return {_shown(name): texts for messages in nested.values() for name, texts in messages.items()}
+
+
+def _shown(name: object) -> str:
+    return str(name)[:100]

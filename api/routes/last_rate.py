@@ -1,0 +1,75 @@
+"""The last rate, from memory."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from aiohttp import web
+
+from api.answers import RateAnswer, conditional, fresh
+from api.context import CONTEXT, ApiContext
+from api.examples import RATE
+from api.freshness import ERRORS, refreshed
+from api.memory import RateMemory
+from api.queries import LastRateQuery, LastRateQuerySchema
+from api.routes.route import Route, id_in_path
+from api.schemas import RateSchema, RefreshProblemSchema
+from shared.errors import NoRateYet, UnknownCurrency
+
+PREFIX = "/api/lastrate/"
+PATH = PREFIX + "{currency_id}/"
+
+
+def ready_in(memory: RateMemory) -> Callable[[str, float], RateAnswer | None]:
+    """For the fast lane: the answer to a path, where it lies ready in memory."""
+    start = len(PREFIX)
+
+    def ready(path: str, now: float) -> RateAnswer | None:
+        if path.startswith(PREFIX) and path.endswith("/"):
+            return memory.ready(path[start:-1], now)
+        return None
+
+    return ready
+
+
+async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Response:
+    api = request.app[CONTEXT]
+    currency_id = id_in_path(request, "currency_id", UnknownCurrency)
+    if query.max_age is not None:
+        return await _not_older(request, api, currency_id, timedelta(seconds=query.max_age))
+    await api.catalog.known(currency_id)
+    answer = await api.memory.last(currency_id)
+    if answer is None:
+        raise NoRateYet(
+            f"No rate of this currency is stored yet. GET /api/latestrate/{currency_id}/ fetches one."
+        )
+    return conditional(request, answer, api.clock().timestamp())
+
+
+async def _not_older(
+    request: web.Request, api: ApiContext, currency_id: int, max_age: timedelta
+) -> web.Response:
+    floor = api.clock() - max_age
+    rate = api.memory.fetched_since(currency_id, floor) if max_age else None
+    if rate is None:
+        return await refreshed(request, api, currency_id)
+    return fresh(api.memory.encode(rate), api.clock().timestamp())
+
+
+ROUTES = (
+    Route(
+        path=PATH,
+        handler=show_last_rate,
+        summary="The last rate of a currency",
+        description=(
+            "Of the first preferred source that has one not stale, else the newest. With `max_age`, not older "
+            "(by `fetched_at`) than that: refreshed first where it is."
+        ),
+        tag="Rates",
+        query=LastRateQuerySchema,
+        answers=RateSchema,
+        example=RATE,
+        errors=(*ERRORS, NoRateYet),
+        problem=RefreshProblemSchema,
+        redirects=(304,),
+    ),
+)

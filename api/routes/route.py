@@ -1,0 +1,68 @@
+"""What a line of the table of routes says, and how it becomes a guarded handler."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from marshmallow import Schema
+
+from api.context import CONTEXT
+from api.gate import Handler
+from api.queries import NoQuerySchema, QuerySchema, query_of
+from shared.domain.currency import LARGEST_ID
+from shared.errors import FreshrateError, NotFound
+
+RouteHandler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
+"""Gets the request and its validated query."""
+
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One request of the contract. Router, guard and OpenAPI document are all made of these."""
+
+    path: str
+    handler: RouteHandler
+    summary: str
+    tag: str
+    method: str = "GET"
+    description: str = ""
+    query: type[QuerySchema] = NoQuerySchema
+    answers: type[Schema] | str
+    """The schema of a 200, or the media type of what is no JSON."""
+    example: Mapping[str, Any] | None = None
+    errors: tuple[type[FreshrateError], ...] = ()
+    problem: type[Schema] | None = None
+    """The schema of problems with more members than usual, for 502, 503 and 504."""
+    needs_key: bool = False
+    has_head: bool = True
+    """Whether HEAD does the same as GET; not where asking may spend credits."""
+    redirects: tuple[int, ...] = ()
+    """Statuses without a body that it may answer."""
+    statuses: tuple[int, ...] = ()
+    """Further statuses, with the same schema as 200."""
+    is_documented: bool = True
+    """False for the files of pages."""
+
+
+def guarded(route: Route) -> Handler:
+    """The handler with everything around it that the table asks for."""
+    schema = route.query()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if route.needs_key:
+            request.app[CONTEXT].keys.require(request)
+        return await route.handler(request, await query_of(request, schema))
+
+    return handle
+
+
+def id_in_path(request: web.Request, name: str, missing: type[NotFound]) -> int:
+    """The positive integer in the path; what is none is an address where nothing is."""
+    text = request.match_info[name]
+    if not _ID.fullmatch(text) or int(text) > LARGEST_ID:
+        raise missing
+    return int(text)

@@ -1,0 +1,88 @@
+"""The rig of the API's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import QueueUnavailable
+from shared.ports import Queue, Storage
+from shared.queue import open_queue
+from shared.settings import Settings
+from shared.storage import open_storage
+from tests.api.rig import KEY, ManualClock, Rig, start_rig
+
+StartRig = Callable[..., Awaitable[Rig]]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    return Settings(
+        **{
+            "_env_file": None,
+            "database_url": f"sqlite:///{folder}/api.db",
+            "sources": "coinmarketcap,simulator",
+            "refreshes_per_minute": 0,
+            "api_keys": KEY,
+            "log_format": "json",
+            **changes,
+        },
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path)
+
+
+@pytest.fixture
+async def storage(settings: Settings, clock: ManualClock) -> AsyncIterator[Storage]:
+    opened = await open_storage(settings, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def queue(settings: Settings, clock: ManualClock) -> AsyncIterator[Queue]:
+    opened = await open_queue(settings, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def start(
+    tmp_path: Path, storage: Storage, queue: Queue, clock: ManualClock
+) -> AsyncIterator[StartRig]:
+    """Starts an API with changed settings."""
+    started: list[tuple[Rig, asyncio.Task[None]]] = []
+
+    async def go(*, is_simulated: bool = False, has_catalog: bool = True, **changes: Any) -> Rig:
+        both = await start_rig(
+            storage,
+            queue,
+            settings_in(tmp_path, **changes),
+            clock,
+            is_simulated=is_simulated,
+            has_catalog=has_catalog,
+        )
+        started.append(both)
+        return both[0]
+
+    yield go
+    for rig, worker in started:
+        worker.cancel()
+        with suppress(asyncio.CancelledError, QueueUnavailable):
+            await worker
+        await rig.client.close()
+
+
+@pytest.fixture
+async def rig(start: StartRig) -> Rig:
+    return await start()

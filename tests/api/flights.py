@@ -1,0 +1,38 @@
+"""Refreshes without HTTP, commands of other processes, and a submit that misbehaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from shared.domain.rate import Rate
+from shared.messages import Command, RefreshRates, Role
+from shared.ports import LostClaim
+from tests.api.rig import Rig
+
+
+def asking(rig: Rig, currency_id: int = 1) -> "asyncio.Task[Rate]":
+    return asyncio.create_task(rig.api.refresher.refresh(currency_id, request_id="test"))
+
+
+def command(rig: Rig, *currency_ids: int) -> RefreshRates:
+    """As another process sends it."""
+    return RefreshRates(id=uuid4().hex, currency_ids=currency_ids, created_at=rig.clock(), request_id="other")
+
+
+@asynccontextmanager
+async def submits(rig: Rig, replace: Callable[..., Any]) -> AsyncIterator[None]:
+    """The queue's submit goes through `replace(original, role, commands, wait=...)`."""
+    original = rig.queue.submit
+
+    async def submit(role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
+        answer: list[LostClaim] = await replace(original, role, commands, wait=wait)
+        return answer
+
+    rig.queue.submit = submit  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        rig.queue.submit = original  # type: ignore[method-assign]

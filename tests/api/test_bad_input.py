@@ -1,0 +1,176 @@
+"""What clients send that cannot be used: the answer, and that nothing was queued."""
+
+import pytest
+from yarl import URL
+
+from shared.messages import Role
+from tests.api.rig import Rig, observed
+
+BAD_IDS = [
+    "0",
+    "-1",
+    "01",
+    "+1",
+    "abc",
+    "1.0",
+    "1e3",
+    "%EF%BC%91",
+    "1_0",
+    "%00",
+    "9223372036854775808",
+    "9" * 3000,
+    "1%2F..",
+    "1'%20OR%201=1",
+    "777",
+    "%ED%A0%80",
+    "1%0D%0A",
+]
+PATHS = [
+    "/api/currencies/{}/",
+    "/api/ratescurrency/{}/",
+    "/api/ratecurrency/{}/",
+    "/api/lastrate/{}/",
+    "/api/latestrate/{}/",
+]
+
+
+@pytest.mark.parametrize("bad", BAD_IDS, ids=lambda bad: bad[:24])
+async def test_ids_that_are_no_plain_positive_integer_are_404_and_queue_nothing(rig: Rig, bad: str) -> None:
+    await rig.store(observed())
+    for path in PATHS:
+        url = URL(str(rig.client.make_url("/")).rstrip("/") + path.format(bad), encoded=True)
+        async with rig.client.session.get(url, allow_redirects=False) as response:
+            assert response.status == 404, path
+            assert response.content_type == "application/problem+json"
+    assert (await rig.queue.depth(Role.PRICING)).accepted == 0
+
+
+BAD_QUERIES = [
+    "limit=0",
+    "limit=-1",
+    "limit=1e9",
+    "limit=1001",
+    "limit=NaN",
+    "limit=",
+    "limit=%EF%BC%91",
+    "limit=1_0",
+    "limit=+5",
+    "limit=1&limit=2",
+    "from=2024-02-30",
+    "from=0001-01-01T00:00%2B14:00",
+    "from=2024-01-01T00:00+03:00",
+    "from=1e20",
+    "from=99999999999999",
+    "from=%00",
+    "from=",
+    "to=yesterday",
+    "source=nobody",
+    "source=..%2F..%2Fetc%2Fpasswd",
+    "cursor=%2A",
+    "cursor=",
+    "cursor=" + "a" * 5000,
+    "cursor=bjEuMg==",
+    "unknown=1",
+    "Limit=1",
+    "api_key=secret",
+]
+
+
+@pytest.mark.parametrize("query", BAD_QUERIES, ids=lambda query: query[:40])
+async def test_queries_that_cannot_be_used_are_400_by_parameter(rig: Rig, query: str) -> None:
+    for path in ("/api/ratescurrency/", "/api/ratescurrency/1/"):
+        url = URL(str(rig.client.make_url(path)) + "?" + query, encoded=True)
+        async with rig.client.session.get(url) as response:
+            body = await response.json(content_type=None)
+            assert response.status == 400, body
+            assert body["type"] == "/problems/invalid-parameters"
+            assert list(body["errors"]) == [query.partition("=")[0]]
+            assert all(isinstance(text, str) for text in body["errors"][query.partition("=")[0]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "A" * 4096, "A%0D%0AB", "%00", "%ED%A0%80%00", "%C4%B1", "%C3%9F", "%E2%84%AA"],
+    ids=["empty", "4 KB", "CR LF", "NUL", "surrogate", "dotless i", "sharp s", "kelvin"],
+)
+@pytest.mark.parametrize("name", ["symbol", "q"])
+async def test_search_texts_that_cannot_be_used_are_400(rig: Rig, name: str, value: str) -> None:
+    url = URL(f"{rig.client.make_url('/api/currencies/')}?{name}={value}", encoded=True)
+    async with rig.client.session.get(url) as response:
+        body = await response.json(content_type=None)
+        assert response.status == 400, body
+        assert list(body["errors"]) == [name]
+
+
+async def test_a_plus_that_arrived_as_a_blank_is_explained(rig: Rig) -> None:
+    url = URL(f"{rig.client.make_url('/api/ratescurrency/')}?from=2024-01-01T00:00+03:00", encoded=True)
+    async with rig.client.session.get(url) as response:
+        assert "%2B" in (await response.json(content_type=None))["errors"]["from"][0]
+
+
+@pytest.mark.parametrize("value", ["-1", "86401", "1.5", "", "fresh"])
+async def test_a_max_age_that_cannot_be_used_is_400(rig: Rig, value: str) -> None:
+    await rig.store(observed())
+    body = await rig.get(f"/api/lastrate/1/?max_age={value}", status=400)
+    assert list(body["errors"]) == ["max_age"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/lastrate/1/", "/api/latestrate/1/", "/api/ratecurrency/1/", "/health/live", "/metrics", "/"],
+)
+async def test_unknown_parameters_are_400_everywhere(rig: Rig, path: str) -> None:
+    await rig.store(observed())
+    assert "callback" in (await rig.get(f"{path}?callback=x", status=400))["errors"]
+
+
+async def test_an_enormous_number_of_parameters_is_400(rig: Rig) -> None:
+    query = "&".join(f"p{n}=1" for n in range(800))
+    assert len((await rig.get(f"/api/ratescurrency/?{query}", status=400))["errors"]) == 800
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_other_methods_are_405_with_allow(rig: Rig, method: str) -> None:
+    async with rig.client.request(method, "/api/lastrate/1/") as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET,HEAD"
+        assert response.content_type == "application/problem+json"
+
+
+async def test_a_change_from_a_foreign_origin_is_403(rig: Rig) -> None:
+    async with rig.client.post("/api/lastrate/1/", headers={"Origin": "https://evil.example"}) as response:
+        assert response.status == 403
+        assert (await response.json(content_type=None))["type"] == "/problems/foreign-origin"
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "http://127.0.0.1", "https://127.0.0.1:1", "nonsense", "http://[x"]
+)
+async def test_whatever_is_not_our_origin_is_foreign(rig: Rig, origin: str) -> None:
+    async with rig.client.post("/api/lastrate/1/", headers={"Origin": origin}) as response:
+        assert response.status == 403
+
+
+async def test_our_own_origin_is_not_foreign(rig: Rig) -> None:
+    origin = str(rig.client.make_url("/")).rstrip("/")
+    async with rig.client.post("/api/lastrate/1/", headers={"Origin": origin}) as response:
+        assert response.status == 405
+
+
+async def test_reading_from_a_foreign_origin_is_allowed(rig: Rig) -> None:
+    await rig.store(observed())
+    await rig.get("/api/lastrate/1/", Origin="https://elsewhere.example")
+
+
+async def test_paths_without_their_slash_lead_to_it(rig: Rig) -> None:
+    for path in ("/api/currencies", "/api/lastrate/1", "/api/docs", "/services/requestcurrency/1"):
+        status, headers = await rig.headers(f"{path}?a=b%26c")
+        assert status == 308
+        assert headers["Location"] == f"{path}/?a=b%26c"
+
+
+@pytest.mark.parametrize("path", ["/metrics/", "/health/live/", "/api/openapi.json/", "/nowhere"])
+async def test_other_addresses_are_404_problems(rig: Rig, path: str) -> None:
+    body = await rig.get(path, status=404)
+    assert body["title"] == "Not Found"
+    assert "/api/docs/" in body["detail"]

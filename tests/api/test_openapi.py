@@ -1,0 +1,127 @@
+"""The OpenAPI document and the page that shows it."""
+
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from api.openapi import openapi_document
+from api.routes import ROUTES
+from tests.api.conftest import StartRig
+from tests.api.rig import Rig
+
+
+@pytest.fixture
+async def document(rig: Rig) -> Any:
+    return await rig.get("/api/openapi.json")
+
+
+async def test_it_is_valid_openapi_3_1(document: Any) -> None:
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+
+
+async def test_every_route_of_the_application_is_in_the_table_and_the_document(
+    rig: Rig, document: Any
+) -> None:
+    documented = {(path, method.upper()) for path, item in document["paths"].items() for method in item}
+    documented = {one for one in documented if one[1] != "PARAMETERS"}
+    expected = {(route.path, route.method) for route in ROUTES if route.is_documented}
+    assert documented == expected
+    routed = {
+        route.resource.canonical
+        for route in rig.client.server.app.router.routes()  # type: ignore[attr-defined] # the rig's server has it
+        if route.resource and route.method == "GET"
+    }
+    assert routed == {route.path for route in ROUTES}
+
+
+def test_only_files_of_pages_are_left_out() -> None:
+    hidden = {route.path for route in ROUTES if not route.is_documented}
+    assert hidden == {"/", "/api/docs/{asset}"}
+
+
+async def test_every_json_answer_has_a_schema_and_an_example(document: Any) -> None:
+    for path, item in document["paths"].items():
+        content = item["get"]["responses"]["200"]["content"]
+        media = content.get("application/json")
+        if media and path != "/api/openapi.json":
+            assert "$ref" in media["schema"], path
+            assert "example" in media, path
+
+
+async def test_decimals_are_text_and_null_is_allowed_where_it_occurs(document: Any) -> None:
+    rate = document["components"]["schemas"]["Rate"]["properties"]
+    assert rate["price_usd"]["type"] == "string"
+    assert rate["price_usd"]["format"] == "decimal"
+    assert rate["volume_24h"]["type"] == ["string", "null"]
+    assert rate["percent_change_1h"]["type"] == ["number", "null"]
+
+
+async def test_what_needs_a_key_says_so(document: Any) -> None:
+    operation = document["paths"]["/services/requestcurrency/{currency_id}/"]["get"]
+    assert operation["security"] == [{"apiKey": []}, {"bearer": []}]
+    assert "401" in operation["responses"]
+    assert "security" not in document["paths"]["/api/lastrate/{currency_id}/"]["get"]
+
+
+async def test_errors_are_problems(document: Any) -> None:
+    for item in document["paths"].values():
+        for status, response in item["get"]["responses"].items():
+            if status.startswith(("4", "5")) and "application/json" not in response["content"]:
+                assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_operations_have_names_of_their_own() -> None:
+    document = openapi_document(ROUTES)
+    names = [item["get"]["operationId"] for item in document["paths"].values()]
+    assert len(set(names)) == len(names)
+
+
+# The page
+
+
+async def test_the_page_loads_only_from_here_and_has_no_inline_script(rig: Rig) -> None:
+    async with rig.client.get("/api/docs/") as response:
+        text = await response.text()
+        policy = response.headers["Content-Security-Policy"]
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert re.findall(r"<script(?![^>]*src=)", text) == []
+    sources = re.findall(r'(?:src|href)="([^"]+)"', text)
+    assert len(sources) >= 5
+    for source in sources:
+        assert source.startswith("/api/")
+        status, headers = await rig.headers(source)
+        assert status == 200, source
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_assets_are_not_sent_twice(rig: Rig) -> None:
+    _, headers = await rig.headers("/api/docs/swagger-ui.css")
+    assert headers["Content-Type"] == "text/css"
+    again = await rig.headers("/api/docs/swagger-ui.css", **{"If-None-Match": headers["ETag"]})
+    assert again[0] == 304
+
+
+@pytest.mark.parametrize("name", ["page.html", "..%2Fpage.js", "swagger-editor.js", "%00", "nothing"])
+async def test_other_files_are_not_served(rig: Rig, name: str) -> None:
+    assert (await rig.headers(f"/api/docs/{name}"))[0] in {404, 308}
+
+
+async def test_simulated_rates_are_announced_on_the_page(start: StartRig) -> None:
+    simulated = await start(is_simulated=True)
+    assert "Simulated rates" in await (await simulated.client.get("/api/docs/")).text()
+
+
+async def test_real_rates_need_no_banner(rig: Rig) -> None:
+    assert "Simulated rates" not in await (await rig.client.get("/api/docs/")).text()
+
+
+async def test_the_root_leads_to_the_page(rig: Rig) -> None:
+    status, headers = await rig.headers("/")
+    assert status == 307
+    assert headers["Location"] == "/api/docs/"

@@ -1,0 +1,116 @@
+"""Deadlines: nobody waits longer than promised. And what is counted."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from shared.domain.visit import FailureKind
+from shared.errors import (
+    DeadlineExceeded,
+    QueueUnavailable,
+    WorkerGone,
+)
+from shared.messages import RatesStored, RefreshFailed, Role
+from shared.ports import Gap
+from tests.api.conftest import StartRig
+from tests.api.flights import asking, submits
+from tests.api.rig import Rig, observed, recorded, until
+
+
+async def test_no_waiter_waits_past_its_deadline(start: StartRig) -> None:
+    rig = await start(refresh_timeout_seconds=0.3)
+    rig.worker.is_silent = True
+    began = time.monotonic()
+    first = asking(rig)
+    await asyncio.sleep(0.15)
+    second = asking(rig)
+    with pytest.raises(DeadlineExceeded):
+        await first
+    assert 0.28 < time.monotonic() - began < 0.55
+    with pytest.raises(DeadlineExceeded):
+        await second
+    assert 0.43 < time.monotonic() - began < 0.7
+
+
+async def test_whoever_joined_late_is_served_by_a_flight_of_its_own(start: StartRig) -> None:
+    rig = await start(refresh_timeout_seconds=0.3)
+    swallowed: list[Any] = []
+
+    async def swallowed_once(original: Any, role: Role, commands: Any, **options: Any) -> Any:
+        if swallowed:
+            return await original(role, commands, **options)
+        swallowed.extend(commands)
+        return []
+
+    async with submits(rig, swallowed_once):
+        first = asking(rig)
+        await asyncio.sleep(0.15)
+        second = asking(rig)
+        with pytest.raises(DeadlineExceeded):
+            await first
+        assert (await second).currency_id == 1
+
+
+async def test_at_the_deadline_a_worker_that_died_meanwhile_is_named(start: StartRig) -> None:
+    rig = await start(refresh_timeout_seconds=0.2)
+    rig.worker.hold.clear()
+    waiting = asking(rig)
+    await until(lambda: rig.worker.visits)
+    rig.clock.advance(seconds=60)
+    with pytest.raises(WorkerGone):
+        await waiting
+    rig.worker.hold.set()
+
+
+async def test_a_depth_that_is_not_told_in_time_delays_nobody(
+    start: StartRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await start(refresh_timeout_seconds=0.2)
+    rig.worker.is_silent = True
+
+    async def never(_role: Role) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rig.queue, "depth", never)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        await asking(rig)
+    assert time.monotonic() - began < 0.45
+
+
+async def test_stopping_ends_every_waiter(rig: Rig) -> None:
+    rig.worker.is_silent = True
+    waiting = asking(rig)
+    await asyncio.sleep(0.01)
+    rig.api.refresher.stop()
+    with pytest.raises(QueueUnavailable, match="stopped"):
+        await waiting
+    rig.api.river._take(Gap())
+    with pytest.raises(QueueUnavailable, match="stopped"):
+        await asking(rig)
+
+
+async def test_outcomes_are_counted(rig: Rig) -> None:
+    await asking(rig)
+    rig.worker.failure = FailureKind.VISITED
+    await asyncio.gather(asking(rig), return_exceptions=True)
+    text = await (await rig.client.get("/metrics")).text()
+    assert 'freshrate_refresh_outcomes_total{outcome="fresh"} 1.0' in text
+    assert 'freshrate_refresh_outcomes_total{outcome="source-failed"} 1.0' in text
+    assert "freshrate_refresh_seconds_count 2.0" in text
+
+
+async def test_remembered_failures_are_bounded(rig: Rig) -> None:
+    for number in range(1200):
+        rig.api.refresher.fail(RefreshFailed(command_id=str(number), failures=()))
+    assert len(rig.api.refresher._failures) == 1000
+
+
+async def test_facts_about_currencies_that_nobody_waits_for_change_nothing(rig: Rig) -> None:
+    (rate,) = await recorded(rig.storage, observed())
+    rig.api.refresher.settle([rate])
+    await rig.queue.announce([RatesStored(stored=(rate,))])
+    await until(lambda: rig.api.memory.known(1))
+    assert rig.worker.visits == []

@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run test lint format lock
+.PHONY: help install install-test run test lint format audit bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,7 +37,15 @@ format: install-test ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=
+	$(BIN)/coverage report --include='shared/*,worker/*' --skip-covered --show-missing --fail-under=95
+
+audit: install-test ## known vulnerabilities of the locked dependencies (asks the advisory service)
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.txt
+
+bench: install-test ## ours beside the limit, measured in the same run (needs wrk)
+	$(BIN)/python -m bench.lastrate
+	$(BIN)/python -m bench.refresh
 
 lock: ## renew the locked dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o deploy/requirements.txt

@@ -32,6 +32,16 @@ async def serving(
     return task, ready["addresses"]
 
 
+async def until_ready(session: aiohttp.ClientSession, address: str) -> None:
+    """The catalog is read in the background."""
+    async with asyncio.timeout(10):
+        while True:
+            async with session.get(f"{address}/health/ready") as response:
+                if response.status == 200:
+                    return
+            await asyncio.sleep(0.01)
+
+
 async def test_it_listens_on_every_port_and_finishes_what_is_in_hand(
     settings: Settings, storage: Storage, queue: Queue, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +58,8 @@ async def test_it_listens_on_every_port_and_finishes_what_is_in_hand(
         for address in addresses:
             async with session.get(f"{address}/health/live") as response:
                 assert response.status == 200
+
+        await until_ready(session, addresses[0])
 
         async def ask() -> int:
             async with session.get(f"{addresses[0]}/api/latestrate/1/") as response:
@@ -77,6 +89,7 @@ async def test_whoever_waits_too_long_for_a_stopping_process_is_told_to_ask_agai
         settings.model_copy(update={"api_port": (0,)}), storage, queue, clock, stop
     )
     async with aiohttp.ClientSession() as session:
+        await until_ready(session, addresses[0])
 
         async def ask() -> Any:
             async with session.get(f"{addresses[0]}/api/latestrate/1/") as response:

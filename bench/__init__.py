@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside the limit and the peers, measured in the same run."""

@@ -1,0 +1,70 @@
+"""Opens the adapters that the settings name: the one place where processes get their storage, queue and sources."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from shared.domain.times import Clock, utc_now
+from shared.errors import SettingsError
+from shared.ports import PriceSource, Queue, Storage
+from shared.queue import open_queue
+from shared.settings import Settings
+from shared.sources import build_sources
+from shared.storage import open_storage
+from shared.upstream import Upstream
+from shared.visitor import Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside that a process works with."""
+
+    settings: Settings
+    storage: Storage
+    queue: Queue
+    sources: tuple[PriceSource, ...]
+    upstream: Upstream
+    visitor: Visitor
+    clock: Clock
+    registry: CollectorRegistry
+
+
+def require_servers(settings: Settings) -> None:
+    """Raises SettingsError where a process of the production shape lacks its servers."""
+    missing = []
+    if not settings.database.startswith("postgres"):
+        missing.append(
+            "DATABASE_URL=postgresql://user:password@host/name (or DATABASE_TYPE=postgresql and its parts)"
+        )
+    if not settings.redis_url:
+        missing.append("REDIS_URL=redis://host:6379")
+    if missing:
+        raise SettingsError(
+            f"This process shares its data with others: set {' and '.join(missing)}, or run python -m standalone, "
+            "which needs neither."
+        )
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[World]:
+    """Opens everything, and closes it in reverse order."""
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        storage = await open_storage(settings, clock=clock)
+        stack.push_async_callback(storage.close)
+        queue = await open_queue(settings, clock=clock)
+        stack.push_async_callback(queue.close)
+        upstream = await stack.enter_async_context(Upstream(storage, clock=clock, registry=registry))
+        sources = tuple(build_sources(settings))
+        yield World(
+            settings=settings,
+            storage=storage,
+            queue=queue,
+            sources=sources,
+            upstream=upstream,
+            visitor=Visitor(sources=sources, upstream=upstream, storage=storage, clock=clock),
+            clock=clock,
+            registry=registry,
+        )

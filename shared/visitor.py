@@ -1,0 +1,232 @@
+"""The one job behind a scheduled poll, a command and a direct visit.
+
+Sources are asked in order of preference; what one does not give is asked of the next at once. What arrives is checked,
+stored and journaled call by call, so one failed call or one bad id never fails its neighbours. Nothing is announced
+here: the caller does that, after the commit, with `facts_of`.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.domain.rate import Rate, RecordedRate, RecordOutcome
+from shared.domain.times import Clock
+from shared.domain.visit import Failure, FailureKind, Visit, VisitOutcome, VisitReason
+from shared.errors import (
+    FreshrateError,
+    NotTried,
+    RateMissing,
+    RetryableError,
+    UpstreamError,
+    UpstreamRejected,
+)
+from shared.messages import MAX_RATES_PER_FACT, RatesStored
+from shared.ports import Call, PriceSource, Quotes, Storage
+from shared.upstream import Reply, Upstream
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = {VisitReason.POLL: 3, VisitReason.REFRESH: 2, VisitReason.DIRECT: 2}
+"""Nobody waits for a poll, so it may try longer; whoever waits is better served by the next source."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitReport:
+    """One end per currency that was asked for: a recorded rate or a failure."""
+
+    recorded: tuple[RecordedRate, ...]
+    failures: tuple[Failure, ...]
+
+
+def facts_of(report: VisitReport) -> list[RatesStored]:
+    """The facts to announce, each of at most 500 rates."""
+    facts = []
+    for start in range(0, len(report.recorded), MAX_RATES_PER_FACT):
+        part = report.recorded[start : start + MAX_RATES_PER_FACT]
+        facts.append(
+            RatesStored(
+                stored=_rates(part, RecordOutcome.STORED), confirmed=_rates(part, RecordOutcome.CONFIRMED)
+            )
+        )
+    return facts
+
+
+def _rates(recorded: Sequence[RecordedRate], outcome: RecordOutcome) -> tuple[Rate, ...]:
+    return tuple(one.rate for one in recorded if one.outcome is outcome)
+
+
+@dataclass(slots=True)
+class _Errand:
+    """What is being asked for, and what came of it so far."""
+
+    wanted: set[int]
+    known: Collection[int]
+    reason: VisitReason
+    asked_at: datetime
+    ranks: Mapping[int, int]
+    deadline: float
+    recorded: list[RecordedRate] = field(default_factory=list)
+    errors: dict[int, FreshrateError] = field(default_factory=dict)
+
+    def time_left(self) -> timedelta:
+        return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
+
+    def note(self, currency_ids: Collection[int], error: FreshrateError) -> None:
+        """A visit that failed says more than one that was not tried, so it is not overwritten by one."""
+        for currency_id in currency_ids:
+            known = self.errors.get(currency_id)
+            if known is None or isinstance(known, NotTried) or not isinstance(error, NotTried):
+                self.errors[currency_id] = error
+
+
+class Visitor:
+    """Visits the sources for rates."""
+
+    def __init__(
+        self, *, sources: Sequence[PriceSource], upstream: Upstream, storage: Storage, clock: Clock
+    ) -> None:
+        self._sources = tuple(sources)
+        self._upstream = upstream
+        self._storage = storage
+        self._clock = clock
+
+    async def visit(
+        self,
+        currency_ids: Collection[int],
+        *,
+        reason: VisitReason,
+        asked_at: datetime,
+        time_left: timedelta,
+        ranks: Mapping[int, int] | None = None,
+        known: Collection[int] = (),
+    ) -> VisitReport:
+        """Fetches and stores the rates of these currencies, which must be in the catalog.
+
+        `asked_at`: no rate of this visit says that it was fetched before. `ranks`: where known, lets a long list be
+        fetched as a listing. `known`: currencies that may be stored too where a listing brings them. Storage that is
+        down is an end of every currency like any other: nothing is raised but for defects.
+        """
+        errand = _Errand(
+            wanted=set(currency_ids),
+            known=known,
+            reason=reason,
+            asked_at=asked_at,
+            ranks=ranks or {},
+            deadline=asyncio.get_running_loop().time() + time_left.total_seconds(),
+        )
+        for source in self._sources:
+            if not errand.wanted or not errand.time_left():
+                break
+            await self._ask_source(source, errand)
+        return VisitReport(
+            recorded=tuple(errand.recorded),
+            failures=tuple(_failure(one, errand.errors.get(one)) for one in sorted(errand.wanted)),
+        )
+
+    async def _ask_source(self, source: PriceSource, errand: _Errand) -> None:
+        calls = source.plan(sorted(errand.wanted), errand.ranks)
+        rejected: set[int] = set()
+        for result in await asyncio.gather(*(self._make_call(source, call, errand) for call in calls)):
+            rejected |= result
+        if rejected:
+            errand.note(rejected, RateMissing(f"{source.name} does not know this currency."))
+            for call in source.plan(sorted(errand.wanted - rejected), errand.ranks):
+                await self._make_call(source, call, errand)
+
+    async def _make_call(self, source: PriceSource, call: Call[Quotes], errand: _Errand) -> set[int]:
+        """Gives the ids that the source rejected, with which the whole call failed."""
+        started_at = self._clock()
+        attempts = 1 if source is not self._sources[-1] else ATTEMPTS[errand.reason]
+        if errand.reason is VisitReason.POLL:
+            attempts = ATTEMPTS[VisitReason.POLL]
+        try:
+            reply = await self._upstream.ask(source, call, time_left=errand.time_left(), attempts=attempts)
+            await self._store(source, call, reply, errand)
+        except FreshrateError as error:
+            errand.note(errand.wanted.intersection(call.currency_ids), error)
+            await self._journal_failure(source, call, errand.reason, started_at, error)
+            if isinstance(error, UpstreamRejected):
+                return {int(one) for one in error.rejected if one.isdecimal()} & errand.wanted
+        return set()
+
+    async def _store(
+        self, source: PriceSource, call: Call[Quotes], reply: Reply[Quotes], errand: _Errand
+    ) -> None:
+        observations = []
+        for observation in reply.value.observations:
+            if observation.currency_id not in errand.wanted and observation.currency_id not in errand.known:
+                continue
+            refusal = observation.refusal(now=reply.answered_at, oldest=source.oldest_observation)
+            if refusal:
+                log.warning(
+                    "rate refused", source=source.name, currency=observation.currency_id, reason=refusal
+                )
+                errand.note([observation.currency_id], RateMissing(f"{source.name}'s rate is {refusal}."))
+            else:
+                observations.append(observation)
+        for currency_id, reason in reply.value.refused.items():
+            errand.note([currency_id], RateMissing(f"{source.name}'s rate cannot be used: {reason}."))
+        arrived = {observation.currency_id for observation in observations}
+        missing = errand.wanted.intersection(call.currency_ids) - arrived
+        recorded = await self._storage.record_rates(
+            observations,
+            fetched_at=max(reply.answered_at, errand.asked_at),
+            stored_at=self._clock(),
+            visit=Visit(
+                source=source.name,
+                reason=errand.reason,
+                what=call.what,
+                started_at=reply.started_at,
+                duration=reply.answered_at - reply.started_at,
+                outcome=VisitOutcome.PARTIAL if missing else VisitOutcome.DONE,
+                credits=reply.credits,
+                rates_stored=0,
+            ),
+        )
+        errand.recorded.extend(recorded)
+        errand.wanted -= arrived
+        for currency_id in missing - errand.errors.keys():
+            errand.note([currency_id], RateMissing(f"{source.name} gave no rate of this currency."))
+
+    async def _journal_failure(
+        self,
+        source: PriceSource,
+        call: Call[Quotes],
+        reason: VisitReason,
+        started_at: datetime,
+        error: FreshrateError,
+    ) -> None:
+        visit = Visit(
+            source=source.name,
+            reason=reason,
+            what=call.what,
+            started_at=started_at,
+            duration=self._clock() - started_at,
+            outcome=VisitOutcome.FAILED if isinstance(error, UpstreamError) else VisitOutcome.NOT_TRIED,
+            credits=0,
+            rates_stored=0,
+            error=f"{type(error).__name__}: {error}",
+        )
+        try:
+            await self._storage.record_visit(visit)
+        except FreshrateError as journal_error:
+            log.warning("visit not journaled", source=source.name, error=str(journal_error))
+
+
+def _failure(currency_id: int, error: FreshrateError | None) -> Failure:
+    if error is None:
+        return Failure(
+            currency_id=currency_id,
+            kind=FailureKind.DEADLINE,
+            detail="The time was up before a source could be asked.",
+        )
+    visited = isinstance(error, UpstreamError)
+    return Failure(
+        currency_id=currency_id,
+        kind=FailureKind.VISITED if visited else FailureKind.NOT_TRIED,
+        detail=str(error),
+        retry_after=error.retry_after if isinstance(error, RetryableError) else None,
+    )

@@ -1,0 +1,1 @@
+"""API and worker in one process, on SQLite and an in-process queue."""

@@ -1,0 +1,161 @@
+"""Real processes of freshrate, on free ports, with their logs in files."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ROOT = Path(__file__).parents[2]
+START_LIMIT = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def until(condition: Any, *, seconds: float, what: str) -> Any:
+    """The first true value of an async condition."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = await condition()
+        if value:
+            return value
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Running:
+    """One process, its log, and its end."""
+
+    def __init__(self, name: str, folder: Path, process: asyncio.subprocess.Process, url: str = "") -> None:
+        self.name = name
+        self.url = url
+        self.process = process
+        self._log = folder / f"{name}.log"
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        *arguments: str,
+        folder: Path,
+        env: Mapping[str, str],
+        url: str = "",
+        python: str = sys.executable,
+    ) -> "Running":
+        with (folder / f"{name}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                python,
+                *arguments,
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(folder),
+                    "TMPDIR": str(folder),
+                    "PYTHONPATH": str(ROOT),
+                    "PYTHONWARNINGS": "default",
+                    "LOG_FORMAT": "json",
+                    **env,
+                },
+            )
+        return cls(name, folder, process, url)
+
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+
+    async def answers(self, path: str) -> bool:
+        if self.process.returncode is not None:
+            raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log_text()}")
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session,
+                session.get(self.url + path) as response,
+            ):
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def ready(self, path: str) -> "Running":
+        await until(
+            lambda: self.answers(path), seconds=START_LIMIT, what=f"{self.name} ready\n{self.log_text()}"
+        )
+        return self
+
+    async def logged(self, event: str, *, seconds: float = START_LIMIT) -> dict[str, Any]:
+        async def line() -> dict[str, Any] | None:
+            return next((one for one in self.log_lines() if one.get("event") == event), None)
+
+        found: dict[str, Any] = await until(
+            line, seconds=seconds, what=f"{self.name} logs {event!r}\n{self.log_text()}"
+        )
+        return found
+
+    async def stop(self) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 15)
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+
+class Stack:
+    """The production shape: API and worker processes on one database and one queue, with a simulator as source."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.env = dict(env)
+        self.processes: list[Running] = []
+        self.simulator_url = ""
+
+    async def _start(self, name: str, *arguments: str, env: Mapping[str, str], url: str = "") -> Running:
+        name = f"{name}-{len(self.processes)}"
+        running = await Running.start(name, *arguments, folder=self.folder, env={**self.env, **env}, url=url)
+        self.processes.append(running)
+        return running
+
+    async def simulator(self, *arguments: str) -> Running:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        running = await self._start(
+            "simulator", "-m", "simulator", "--port", str(port), *arguments, env={}, url=url
+        )
+        self.simulator_url = url
+        self.env["COINMARKETCAP_URL"] = url
+        return await running.ready("/calls")
+
+    async def api(self, **env: str) -> Running:
+        port = free_port()
+        running = await self._start(
+            "api", "-m", "api", env={"API_PORT": str(port), **env}, url=f"http://127.0.0.1:{port}"
+        )
+        return await running.ready("/health/live")
+
+    async def worker(self, **env: str) -> Running:
+        running = await self._start(
+            "worker", "-m", "worker", env={"WORKER_METRICS_PORT": "0", "WORKER_ROLES": "pricing", **env}
+        )
+        await running.logged("worker ready")
+        return running
+
+    async def close(self) -> None:
+        for running in reversed(self.processes):
+            await running.kill()

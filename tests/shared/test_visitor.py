@@ -1,0 +1,176 @@
+"""The one job behind poll, command and direct visit, with two sources over HTTP."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from shared.domain.rate import RecordOutcome
+from shared.domain.visit import FailureKind, VisitOutcome, VisitReason
+from shared.errors import StorageUnavailable
+from shared.messages import MAX_RATES_PER_FACT
+from shared.opening import World
+from shared.visitor import VisitReport, facts_of
+from simulator.app import create_simulator
+from tests.worlds import Upstreams, small_world
+from worker.jobs.catalog import renew_catalog
+
+PLENTY = timedelta(seconds=5)
+
+
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[tuple[World, Upstreams]]:
+    """The faulty first source, and a healthy second one."""
+    second = TestServer(create_simulator())
+    await second.start_server()
+    url = str(second.make_url("")).rstrip("/")
+    try:
+        async with small_world(tmp_path, sources="coinmarketcap,simulator", simulator_url=url) as (
+            world,
+            upstreams,
+        ):
+            await renew_catalog(world)
+            yield world, upstreams
+    finally:
+        await second.close()
+
+
+async def visit(world: World, *currency_ids: int, time_left: timedelta = PLENTY) -> VisitReport:
+    return await world.visitor.visit(
+        currency_ids, reason=VisitReason.REFRESH, asked_at=world.clock(), time_left=time_left
+    )
+
+
+async def test_the_preferred_source_is_asked_and_the_visit_journaled(both: tuple[World, Upstreams]) -> None:
+    world, _ = both
+    asked_at = world.clock()
+    report = await visit(world, 1, 1027)
+    assert report.failures == ()
+    assert [one.outcome for one in report.recorded] == [RecordOutcome.STORED] * 2
+    assert {one.rate.source for one in report.recorded} == {"coinmarketcap"}
+    assert all(one.rate.fetched_at >= asked_at for one in report.recorded)
+    journaled = (await world.storage.visits(limit=1))[0]
+    assert (journaled.reason, journaled.outcome, journaled.rates_stored, journaled.credits) == (
+        VisitReason.REFRESH,
+        VisitOutcome.DONE,
+        2,
+        1,
+    )
+
+
+async def test_where_the_first_source_fails_the_next_is_asked_at_once(both: tuple[World, Upstreams]) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, 1)
+    assert [one.rate.source for one in report.recorded] == ["simulator"]
+    outcomes = {(one.source, one.outcome) for one in await world.storage.visits(limit=2)}
+    assert outcomes == {("coinmarketcap", VisitOutcome.FAILED), ("simulator", VisitOutcome.DONE)}
+
+
+async def test_only_what_the_first_source_lacks_is_asked_of_the_next(both: tuple[World, Upstreams]) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", kind="missing", ids=[1027])
+    report = await visit(world, 1, 1027)
+    assert {one.rate.currency_id: one.rate.source for one in report.recorded} == {
+        1: "coinmarketcap",
+        1027: "simulator",
+    }
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "old"},
+        {"kind": "future"},
+        *({"kind": "price", "value": value} for value in ("-1", "null", "0", "NaN")),
+    ],
+    ids=str,
+)
+async def test_a_rate_that_cannot_be_believed_is_refused_and_stored_nowhere(
+    both: tuple[World, Upstreams], fault: dict[str, str]
+) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", **fault)
+    report = await visit(world, 1)
+    assert [one.rate.source for one in report.recorded] == ["simulator"]
+    assert {rate.source for rate in await world.storage.last_rates([1])} == {"simulator"}
+
+
+async def test_an_unchanged_observation_confirms_and_stores_no_second_row(
+    both: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", kind="unchanged")
+    first = (await visit(world, 1)).recorded[0]
+    second = (await visit(world, 1)).recorded[0]
+    assert second.outcome is RecordOutcome.CONFIRMED
+    assert second.rate.id == first.rate.id
+    assert second.rate.fetched_at > first.rate.fetched_at
+
+
+async def test_failure_of_all_sources_is_told_as_visited(tmp_path: Path) -> None:
+    async with small_world(tmp_path) as (world, upstreams):
+        await renew_catalog(world)
+        await upstreams.fault(path="quotes", kind="malformed")
+        report = await visit(world, 1)
+        assert [one.kind for one in report.failures] == [FailureKind.VISITED]
+        assert report.recorded == ()
+
+
+async def test_a_spent_budget_is_told_as_not_tried_with_the_time_to_wait(tmp_path: Path) -> None:
+    async with small_world(tmp_path, coinmarketcap_calls_per_minute=3) as (world, upstreams):
+        await renew_catalog(world)
+        assert (await visit(world, 1)).failures == ()
+        before = await upstreams.calls()
+        report = await visit(world, 1)
+        assert [one.kind for one in report.failures] == [FailureKind.NOT_TRIED]
+        assert report.failures[0].retry_after is not None
+        assert 0 < report.failures[0].retry_after <= 61
+        assert await upstreams.calls() == before
+        assert (await world.storage.visits(limit=1))[0].outcome is VisitOutcome.NOT_TRIED
+
+
+async def test_without_time_nothing_is_asked(both: tuple[World, Upstreams]) -> None:
+    world, upstreams = both
+    before = await upstreams.calls()
+    report = await visit(world, 1, time_left=timedelta(0))
+    assert [one.kind for one in report.failures] == [FailureKind.DEADLINE]
+    assert await upstreams.calls() == before
+
+
+async def test_ids_that_the_source_rejects_do_not_spoil_their_neighbours(tmp_path: Path) -> None:
+    async with small_world(tmp_path) as (world, upstreams):
+        await renew_catalog(world)
+        await upstreams.fault(
+            path="quotes", kind="status", code=400, times=1, message='Invalid value for "id": "1027"'
+        )
+        report = await visit(world, 1, 1027)
+        assert [one.rate.currency_id for one in report.recorded] == [1]
+        assert [(one.currency_id, one.kind) for one in report.failures] == [(1027, FailureKind.VISITED)]
+
+
+async def test_storage_that_is_down_is_an_end_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small_world(tmp_path) as (world, _):
+        await renew_catalog(world)
+
+        async def down(*_: object, **__: object) -> None:
+            raise StorageUnavailable
+
+        monkeypatch.setattr(type(world.storage), "record_rates", down)
+        monkeypatch.setattr(type(world.storage), "record_visit", down)
+        report = await visit(world, 1)
+        assert [one.kind for one in report.failures] == [FailureKind.NOT_TRIED]
+
+
+async def test_facts_hold_at_most_500_rates_each(tmp_path: Path) -> None:
+    async with small_world(tmp_path) as (world, _):
+        await renew_catalog(world)
+        ids = [one.id for one in await world.storage.catalog() if one.rank is not None][:520]
+        report = await visit(world, *ids)
+        facts = facts_of(report)
+        assert len(report.recorded) == 520
+        assert [len(fact.stored) for fact in facts] == [MAX_RATES_PER_FACT, 20]

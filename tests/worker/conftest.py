@@ -1,0 +1,25 @@
+"""A small world for the worker's tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.opening import World
+from tests.worlds import Upstreams, small_world
+
+
+@pytest.fixture
+async def world_and_upstreams(tmp_path: Path) -> AsyncIterator[tuple[World, Upstreams]]:
+    async with small_world(tmp_path) as both:
+        yield both
+
+
+@pytest.fixture
+def world(world_and_upstreams: tuple[World, Upstreams]) -> World:
+    return world_and_upstreams[0]
+
+
+@pytest.fixture
+def upstreams(world_and_upstreams: tuple[World, Upstreams]) -> Upstreams:
+    return world_and_upstreams[1]

@@ -1,0 +1,148 @@
+"""The worker's life: signs of life, a stop in order, and its command line."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from shared.domain.schedule import Every
+from shared.errors import FreshrateError, QueueUnavailable, WorkerGone
+from shared.messages import RefreshRates, Role
+from shared.opening import World, require_servers
+from shared.queue.in_process import InProcessQueue
+from shared.settings import read_settings
+from tests.e2e.processes import free_port, until
+from worker import __main__ as command_line
+from worker.heartbeat import Heartbeat, living_workers
+from worker.job import Job
+from worker.metrics import serve_metrics
+from worker.run import incarnation, run_worker
+from worker.schedule import Scheduler
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+
+
+def test_no_two_incarnations_share_a_name() -> None:
+    assert incarnation() != incarnation()
+
+
+async def test_a_worker_fills_the_store_beats_and_says_good_bye(world: World) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(world, stop))
+
+    async def polled() -> bool:
+        return len(await world.storage.last_rates()) == 20
+
+    await until(polled, seconds=10, what="the first poll")
+    assert living_workers(world.settings.worker_roles) == 1
+    assert (await world.queue.depth(Role.PRICING)).workers == 1
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert living_workers(world.settings.worker_roles) == 0
+    with pytest.raises(WorkerGone):
+        await world.queue.submit(
+            Role.PRICING,
+            [RefreshRates(id="x", currency_ids=(1,), created_at=world.clock(), request_id="r")],
+            wait=timedelta(seconds=1),
+        )
+
+
+async def test_a_defect_in_the_loop_ends_the_worker_loudly(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_self: Scheduler) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(Scheduler, "run", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await asyncio.wait_for(run_worker(world, asyncio.Event()), 10)
+
+
+async def test_a_job_that_breaks_is_tried_again_and_the_schedule_lives_on(world: World) -> None:
+    runs = 0
+
+    async def breaking(_world: World) -> None:
+        nonlocal runs
+        runs += 1
+        raise (RuntimeError if runs == 1 else FreshrateError)("broken")
+
+    job = Job(
+        name="breaking",
+        role=Role.PRICING,
+        schedule=lambda _settings: Every(timedelta(hours=1)),
+        run=breaking,
+        retry=timedelta(milliseconds=20),
+    )
+    task = asyncio.create_task(Scheduler(job, world).run())
+
+    async def three() -> bool:
+        return runs >= 3
+
+    await until(three, seconds=5, what="three runs")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (await world.storage.schedule_state("breaking")).done_at is None
+
+
+async def test_a_queue_that_is_away_does_not_stop_the_heart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise QueueUnavailable
+
+    monkeypatch.setattr(InProcessQueue, "heartbeat", away)
+    roles = (Role.PRICING,)
+    beating = asyncio.create_task(Heartbeat(roles, "w", world.queue).run())
+
+    async def alive() -> bool:
+        return living_workers(roles) == 1
+
+    await until(alive, seconds=2, what="the file of the heartbeat")
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)
+    assert living_workers(roles) == 0
+
+
+async def test_the_metrics_port_answers_and_a_taken_port_is_survived() -> None:
+    registry = CollectorRegistry()
+    Counter("freshrate_test", "A counter of the test.", registry=registry).inc()
+    settings = read_settings(_env_file=None, worker_metrics_port=free_port())
+    url = f"http://127.0.0.1:{settings.worker_metrics_port}"
+    async with (
+        serve_metrics(settings, registry),
+        serve_metrics(settings, registry),
+        aiohttp.ClientSession() as http,
+    ):
+        async with http.get(f"{url}/metrics") as response:
+            assert "freshrate_test_total 1.0" in await response.text()
+        async with http.get(f"{url}/health/live") as response:
+            assert response.status == 200
+    async with serve_metrics(read_settings(_env_file=None, worker_metrics_port=0), registry):
+        assert settings.worker_metrics_port
+
+
+def test_a_worker_without_servers_refuses_to_start_and_says_what_to_set() -> None:
+    with pytest.raises(FreshrateError, match=r"DATABASE_URL.*REDIS_URL.*standalone"):
+        require_servers(read_settings(_env_file=None))
+
+
+def test_the_check_fails_where_no_worker_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", "--check"])
+    assert command_line.main() == 1
+
+
+def test_the_command_line_refuses_without_servers_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["worker"])
+    assert command_line.main() == 1
+    assert capsys.readouterr().err.count("\n") == 1

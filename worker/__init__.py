@@ -1,0 +1,1 @@
+"""The worker: visits the sources on schedules and on command."""

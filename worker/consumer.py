@@ -1,0 +1,189 @@
+"""Executes commands: takes all that waits as one batch, visits, and announces what came of it.
+
+What arrives during a visit forms the next batch. Where a burst is under way (others of the role are at work, or commands
+were waiting already) the worker lets it arrive for a moment, so that it shares one visit. A command that comes back
+runs alone, so it cannot harm its neighbours, and is dead-lettered after three attempts.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from shared.domain.visit import Failure, FailureKind, VisitReason
+from shared.errors import QueueUnavailable
+from shared.messages import Command, Fact, RefreshFailed, Role
+from shared.opening import World
+from shared.ports import Batch, DeadLetter, Delivery
+from shared.visitor import VisitReport, facts_of
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 3
+BLOCK = timedelta(seconds=2)
+QUIET = 0.002
+"""Seconds without a new command after which a burst is over."""
+LONGEST_BURST = 0.02
+SLOWEST_RETRY = 1.0
+FINISH_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A command to execute, with its delivery."""
+
+    delivery: Delivery
+    command: Command
+
+
+class Consumer:
+    """The command loop of one role in one worker."""
+
+    def __init__(self, role: Role, worker: str, world: World) -> None:
+        self._role = role
+        self._worker = worker
+        self._world = world
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finishes what is in hand and takes nothing more."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        pause = 0.05
+        while not self._stopping.is_set():
+            try:
+                batch = await self._take()
+                if batch:
+                    await self._work(batch)
+                pause = 0.05
+            except QueueUnavailable as error:
+                log.warning("queue unavailable", role=self._role.value, error=str(error))
+                pause = await self._pause(pause)
+            except Exception:  # a defect must not end the worker: what it holds is taken up again
+                log.exception("consumer broke", role=self._role.value)
+                pause = await self._pause(pause)
+
+    async def _pause(self, pause: float) -> float:
+        """Sleeps, with jitter, and gives the next pause."""
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+        return min(pause * 2, SLOWEST_RETRY)
+
+    async def _take(self) -> Batch | None:
+        """All that can be worked on now; None where nothing came or the worker stops."""
+        batch = await self._world.queue.take(self._role, self._worker, block=None)
+        is_burst = bool(batch.deliveries)
+        if not is_burst:
+            taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            try:
+                await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not taking.done():
+                    return None
+                batch = taking.result()
+            finally:
+                for task in (taking, stopping):
+                    task.cancel()
+                await asyncio.gather(taking, stopping, return_exceptions=True)
+            is_burst = batch.others_at_work or len(batch.deliveries) > 1
+        if is_burst and batch.deliveries:
+            batch = await self._let_burst_arrive(batch)
+        return batch if batch.deliveries else None
+
+    async def _let_burst_arrive(self, batch: Batch) -> Batch:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST_BURST
+        while loop.time() < end:
+            await asyncio.sleep(QUIET)
+            more = await self._world.queue.take(self._role, self._worker, block=None)
+            if len(more.deliveries) == len(batch.deliveries):
+                break
+            batch = more
+        return batch
+
+    async def _work(self, batch: Batch) -> None:
+        fresh: list[_Work] = []
+        for delivery in batch.deliveries:
+            if delivery.command is None:
+                await self._bury(delivery, "not a command of this version")
+            elif delivery.attempt > MAX_ATTEMPTS:
+                await self._bury(delivery, f"given up after {MAX_ATTEMPTS} attempts")
+            elif delivery.time_left <= timedelta(0):
+                await self._drop_expired(delivery, delivery.command)
+            elif delivery.attempt > 1:
+                await self._execute([_Work(delivery, delivery.command)])
+            else:
+                fresh.append(_Work(delivery, delivery.command))
+        if fresh:
+            await self._execute(fresh)
+
+    async def _execute(self, works: Sequence[_Work]) -> None:
+        commands = [work.command for work in works]
+        with structlog.contextvars.bound_contextvars(
+            request_id=",".join(command.request_id for command in commands)
+        ):
+            try:
+                report = await self._world.visitor.visit(
+                    {currency_id for command in commands for currency_id in command.currency_ids},
+                    reason=VisitReason.REFRESH,
+                    asked_at=max(command.created_at for command in commands),
+                    time_left=max(work.delivery.time_left for work in works),
+                )
+            except Exception:  # a defect must not end the worker: the command comes back, alone
+                log.exception("refresh broke", commands=[command.id for command in commands])
+                await self._world.queue.give_back(self._role, self._worker, [work.delivery for work in works])
+                return
+            log.info(
+                "refreshed",
+                currencies=len(report.recorded) + len(report.failures),
+                recorded=len(report.recorded),
+                failures=[f"{failure.currency_id}: {failure.detail}" for failure in report.failures],
+            )
+            facts: list[Fact] = [*facts_of(report), *_failures(commands, report)]
+            await self._finish(facts, done=[work.delivery for work in works])
+
+    async def _drop_expired(self, delivery: Delivery, command: Command) -> None:
+        log.info("command expired", command=command.id, request_id=command.request_id)
+        fact = _failed(command, FailureKind.DEADLINE, "The time was up before a worker could begin.")
+        await self._finish([fact], done=[delivery])
+
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        log.error("dead letter", reason=reason, payload=delivery.payload[:200].decode(errors="replace"))
+        facts: list[Fact] = []
+        if delivery.command:
+            facts.append(_failed(delivery.command, FailureKind.VISITED, f"The refresh was {reason}."))
+        await self._finish(facts, dead=[DeadLetter(delivery, reason)])
+
+    async def _finish(
+        self, facts: Sequence[Fact], *, done: Sequence[Delivery] = (), dead: Sequence[DeadLetter] = ()
+    ) -> None:
+        """What is done is announced even if the queue is away for a moment, so nobody visits twice for it."""
+        pause = 0.05
+        for attempt in range(1, FINISH_ATTEMPTS + 1):
+            try:
+                await self._world.queue.finish(self._role, self._worker, facts=facts, done=done, dead=dead)
+            except QueueUnavailable:
+                if attempt == FINISH_ATTEMPTS:
+                    raise
+                await asyncio.sleep(pause)
+                pause *= 2
+            else:
+                return
+
+
+def _failures(commands: Sequence[Command], report: VisitReport) -> list[RefreshFailed]:
+    by_currency = {failure.currency_id: failure for failure in report.failures}
+    facts = []
+    for command in commands:
+        failures = tuple(by_currency[one] for one in command.currency_ids if one in by_currency)
+        if failures:
+            facts.append(RefreshFailed(command_id=command.id, failures=failures))
+    return facts
+
+
+def _failed(command: Command, kind: FailureKind, detail: str) -> RefreshFailed:
+    failures = tuple(Failure(currency_id=one, kind=kind, detail=detail) for one in command.currency_ids)
+    return RefreshFailed(command_id=command.id, failures=failures)

@@ -1,0 +1,8 @@
+"""The table of all scheduled jobs. A new job is one file here and one line below."""
+
+from worker.job import Job
+from worker.jobs.catalog import CATALOG
+from worker.jobs.prices import PRICES
+from worker.jobs.upkeep import UPKEEP
+
+JOBS: tuple[Job, ...] = (CATALOG, PRICES, UPKEEP)

@@ -1,0 +1,31 @@
+"""Upkeep of the store: partitions for the months to come, and visits older than 30 days forgotten."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared.domain.schedule import Every
+from shared.messages import Role
+from shared.opening import World
+from worker.job import Job
+
+log = structlog.get_logger(__name__)
+
+VISITS_KEPT = timedelta(days=30)
+
+
+async def keep_up(world: World) -> datetime | None:
+    now = world.clock()
+    await world.storage.prepare_partitions(now=now)
+    forgotten = await world.storage.forget_visits(before=now - VISITS_KEPT)
+    log.info("upkeep done", visits_forgotten=forgotten)
+    return now
+
+
+UPKEEP = Job(
+    name="upkeep",
+    role=Role.PRICING,
+    schedule=lambda _settings: Every(timedelta(hours=6)),
+    run=keep_up,
+    retry=timedelta(minutes=5),
+)

@@ -150,6 +150,8 @@ class Batch:
     deliveries: tuple[Delivery, ...]
     others_at_work: bool
     """Another worker of the role holds commands: more of the same burst may follow."""
+    was_waited_for: bool = False
+    """Nothing was there when the worker asked."""
 
 
 @dataclass(frozen=True, slots=True)

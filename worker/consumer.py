@@ -74,24 +74,22 @@ class Consumer:
 
     async def _take(self) -> Batch | None:
         """All that can be worked on now; None where nothing came or the worker stops."""
-        batch = await self._world.queue.take(self._role, self._worker, block=None)
-        is_burst = bool(batch.deliveries)
-        if not is_burst:
-            taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
-            stopping = asyncio.ensure_future(self._stopping.wait())
-            try:
-                await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not taking.done():
-                    return None
-                batch = taking.result()
-            finally:
-                for task in (taking, stopping):
-                    task.cancel()
-                await asyncio.gather(taking, stopping, return_exceptions=True)
-            is_burst = batch.others_at_work or len(batch.deliveries) > 1
-        if is_burst and batch.deliveries:
-            batch = await self._let_burst_arrive(batch)
-        return batch if batch.deliveries else None
+        taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                return None
+            batch = taking.result()
+        finally:
+            for task in (taking, stopping):
+                task.cancel()
+            await asyncio.gather(taking, stopping, return_exceptions=True)
+        if not batch.deliveries:
+            return None
+        if batch.others_at_work or not batch.was_waited_for or len(batch.deliveries) > 1:
+            return await self._let_burst_arrive(batch)
+        return batch
 
     async def _let_burst_arrive(self, batch: Batch) -> Batch:
         loop = asyncio.get_running_loop()
@@ -136,14 +134,14 @@ class Consumer:
                 log.exception("refresh broke", commands=[command.id for command in commands])
                 await self._world.queue.give_back(self._role, self._worker, [work.delivery for work in works])
                 return
+            facts: list[Fact] = [*facts_of(report), *_failures(commands, report)]
+            await self._finish(facts, done=[work.delivery for work in works])
             log.info(
                 "refreshed",
                 currencies=len(report.recorded) + len(report.failures),
                 recorded=len(report.recorded),
                 failures=[f"{failure.currency_id}: {failure.detail}" for failure in report.failures],
             )
-            facts: list[Fact] = [*facts_of(report), *_failures(commands, report)]
-            await self._finish(facts, done=[work.delivery for work in works])
 
     async def _drop_expired(self, delivery: Delivery, command: Command) -> None:
         log.info("command expired", command=command.id, request_id=command.request_id)

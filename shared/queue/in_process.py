@@ -88,7 +88,7 @@ class InProcessQueue:
             async with asyncio.timeout(block.total_seconds()):
                 while not batch.deliveries:
                     await self._desks[role].arrived.wait()
-                    batch = self._held(role, worker)
+                    batch = replace(self._held(role, worker), was_waited_for=True)
         except TimeoutError:
             pass
         return batch

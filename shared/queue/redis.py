@@ -7,6 +7,7 @@ cancellation leaves on that list is handed out by the next `take`.
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,7 +87,7 @@ class RedisQueue:
             )
             both.eval(scripts.TAKE, len(keys.of_role(role)), *keys.of_role(role), *_names(role), worker)
             _, answer = await both.execute()
-        return _batch(answer)
+        return replace(_batch(answer), was_waited_for=True)
 
     async def finish(
         self,

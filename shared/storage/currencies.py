@@ -1,0 +1,124 @@
+"""Currencies: the catalog, renewed as a whole, and searched by folded copies of its texts.
+
+2147483647 sorts the unranked behind all others; the index of that order and the cursors hold the same number.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.domain.currency import LARGEST_ID, CatalogEntry, Currency, CurrencyDetail, CurrencyKind
+from shared.domain.page import Cursor, Page
+from shared.storage.engine import OnEngine
+from shared.storage.paging import page_of
+from shared.storage.rows import alias_of, currency_of, metadata_of
+from shared.storage.text import containing, folded, is_searchable, storable
+
+_CURRENCIES = "SELECT id, name, symbol, slug, rank, is_active, kind FROM currencies"
+
+
+class Currencies(OnEngine):
+    """The currency methods of the storage."""
+
+    async def record_catalog(
+        self, kind: CurrencyKind, entries: Sequence[CatalogEntry], *, stored_at: datetime
+    ) -> None:
+        """Rows are written in the order of their ids, so two processes that renew at once do not block each other."""
+        rows = [_row(kind, entry, stored_at) for entry in sorted(entries, key=lambda one: one.currency.id)]
+        async with self._engine.transaction() as session:
+            await session.executemany(
+                """
+                INSERT INTO currencies (id, kind, symbol, name, slug, rank, is_active, first_seen, platform, sign,
+                                        symbol_folded, text_folded, renewed_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                ON CONFLICT (id) DO UPDATE SET
+                    kind = excluded.kind, symbol = excluded.symbol, name = excluded.name, slug = excluded.slug,
+                    rank = excluded.rank, is_active = excluded.is_active, first_seen = excluded.first_seen,
+                    platform = excluded.platform, sign = excluded.sign, symbol_folded = excluded.symbol_folded,
+                    text_folded = excluded.text_folded, renewed_at = excluded.renewed_at
+                """,
+                rows,
+            )
+            await session.execute(
+                """
+                UPDATE currencies SET is_active = false, rank = NULL
+                WHERE kind = $1 AND (renewed_at IS NULL OR renewed_at <> $2)
+                """,
+                kind.value,
+                stored_at,
+            )
+
+    async def catalog(self) -> list[Currency]:
+        rows = await self._engine.fetch(_CURRENCIES + " ORDER BY coalesce(rank, 2147483647), id")
+        return [currency_of(row) for row in rows]
+
+    async def currency(self, currency_id: int) -> CurrencyDetail | None:
+        if not 0 < currency_id <= LARGEST_ID:
+            return None
+        row = await self._engine.fetchrow(
+            """
+            SELECT id, name, symbol, slug, rank, is_active, kind, first_seen, platform, sign, merged_into
+            FROM currencies WHERE id = $1
+            """,
+            currency_id,
+        )
+        if row is None:
+            return None
+        aliases = await self._engine.fetch(
+            """
+            SELECT source, source_id, decided_by, decided_at FROM currency_aliases
+            WHERE currency_id = $1 ORDER BY source, source_id
+            """,
+            currency_id,
+        )
+        *_, first_seen, platform, sign, merged_into = row
+        return CurrencyDetail(
+            currency=currency_of(row),
+            metadata=metadata_of((first_seen, platform, sign)),
+            aliases=tuple(alias_of(alias) for alias in aliases),
+            merged_into=merged_into,
+        )
+
+    async def currencies_page(
+        self, *, symbol: str | None, text: str | None, cursor: Cursor | None, limit: int
+    ) -> Page[Currency]:
+        if not all(is_searchable(wanted) for wanted in (symbol, text) if wanted is not None):
+            return Page((), has_next=False, has_previous=False)
+        backwards = cursor is not None and cursor.backwards
+        sql = _CURRENCIES
+        if backwards:
+            sql += " WHERE (coalesce(rank, 2147483647), id) < (CAST($1 AS bigint), $2)"
+        else:
+            sql += " WHERE (coalesce(rank, 2147483647), id) > (CAST($1 AS bigint), $2)"
+        args: list[object] = [*(cursor.key if cursor else (0, 0)), limit + 1]
+        if symbol is not None:
+            args.append(folded(symbol))
+            sql += f" AND symbol_folded = ${len(args)}"
+        if text is not None:
+            args.append(containing(folded(text)))
+            sql += f" AND text_folded LIKE ${len(args)} ESCAPE '\\'"
+        if backwards:
+            sql += " ORDER BY coalesce(rank, 2147483647) DESC, id DESC LIMIT $3"
+        else:
+            sql += " ORDER BY coalesce(rank, 2147483647), id LIMIT $3"
+        rows = await self._engine.fetch(sql, *args)
+        return page_of([currency_of(row) for row in rows], cursor=cursor, limit=limit)
+
+
+def _row(kind: CurrencyKind, entry: CatalogEntry, stored_at: datetime) -> tuple[object, ...]:
+    currency, metadata = entry.currency, entry.metadata
+    symbol, name, slug = storable(currency.symbol), storable(currency.name), storable(currency.slug)
+    return (
+        currency.id,
+        kind.value,
+        symbol,
+        name,
+        slug,
+        currency.rank,
+        currency.is_active,
+        metadata.first_seen,
+        metadata.platform and storable(metadata.platform),
+        metadata.sign and storable(metadata.sign),
+        folded(symbol),
+        folded(name, symbol, slug),
+        stored_at,
+    )

@@ -1,0 +1,66 @@
+"""What the storage needs of a database: asyncpg's `$1` dialect over PostgreSQL and SQLite.
+
+One SQL text serves both wherever both can read it. Arguments are domain values; what rows hold depends on the
+database, and `shared.storage.rows` makes it one. Failures that later may work are raised as StorageUnavailable by
+every method; whatever else the database says is a defect and passes unchanged.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+
+class Row(Protocol):
+    """The values of one row, in the order of its columns."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - a column of any type
+
+
+class MissingTable(Exception):
+    """The table does not exist: the database was never migrated. Never leaves the storage."""
+
+
+class UnknownReference(Exception):
+    """A row names a currency that does not exist. Never leaves the storage."""
+
+
+class Session(Protocol):
+    """Runs single statements."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """The rows of a statement that only reads."""
+
+    async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        """The first row of a statement that only reads."""
+
+    async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - a column of any type
+        """The first value of the first row of a statement that only reads, or None."""
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """How many rows a statement changed."""
+
+    async def executemany(self, sql: str, args: Sequence[Sequence[object]]) -> None:
+        """Runs one statement with many arguments, all or none."""
+
+
+class Engine(Session, Protocol):
+    """A database. Each statement is a transaction of its own, but for those within `transaction`."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """Commits at the end of its block, or changes nothing where the block fails."""
+
+    async def close(self) -> None: ...
+
+
+class OnEngine:
+    """What knows its tables' SQL, and needs only an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+
+def placeholders(count: int) -> str:
+    """$1, $2, ... for IN: PostgreSQL has arrays as arguments, SQLite has not."""
+    return ", ".join(f"${number}" for number in range(1, count + 1))

@@ -1,0 +1,175 @@
+"""PostgreSQL over a pool of asyncpg connections.
+
+A statement ends after 15 s whatever happens: the server stops it after 10 s, and where the server itself is silent
+the client gives up. Connections that broke are replaced when they are next needed, so service returns with the
+database. The pool's reset is off, for it costs a round trip per statement: nothing here leaves session state behind.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from shared.errors import SettingsError, StorageUnavailable
+from shared.storage.address import place
+from shared.storage.engine import MissingTable, Row, Session, UnknownReference
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+CONNECTIONS = 10
+"""Of each process."""
+CONNECT_SECONDS = 5.0
+ACQUIRE_SECONDS = 5.0
+COMMAND_SECONDS = 15.0
+_SERVER_SETTINGS = {
+    "application_name": "freshrate",
+    "timezone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    # Compiling a query costs more than any of ours runs.
+    "jit": "off",
+}
+_REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    *_REFUSALS,
+)
+"""Broken connections, timeouts, a server that starts, stops, fails over or is full, and lost conflicts."""
+
+
+@contextmanager
+def errors_of(where: str) -> Iterator[None]:
+    """Turns what asyncpg raises into what the storage says."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise MissingTable(str(error)) from error
+    except asyncpg.ForeignKeyViolationError as error:
+        raise UnknownReference(error.detail) from error
+    except _UNAVAILABLE as error:
+        if isinstance(error, ValueError):  # a URL that asyncpg cannot read
+            raise
+        raise StorageUnavailable(f"{where} does not answer: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    """One line; the driver's own texts name neither passwords nor rows."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class PostgresEngine:
+    """See `shared.storage.engine.Engine`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", where: str) -> None:
+        self._pool = pool
+        self._where = where
+
+    @classmethod
+    async def open(cls, database: str, *, command_seconds: float = COMMAND_SECONDS) -> "PostgresEngine":
+        """Connects once, to know that it can. Raises StorageUnavailable, or SettingsError where waiting is no use."""
+        pool = asyncpg.create_pool(
+            database,
+            # A floor of connections would be kept by a task of the pool, which logs a traceback a second in an outage.
+            min_size=0,
+            init_size=1,
+            max_size=CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            command_timeout=command_seconds,
+            server_settings=_SERVER_SETTINGS,
+            reset=_leave_as_is,
+        )
+        where = place(database)
+        try:
+            with errors_of(where):
+                await pool
+        except ValueError:
+            raise SettingsError("DATABASE_URL: not a URL that PostgreSQL's driver can read") from None
+        except StorageUnavailable as error:
+            if isinstance(error.__cause__, _REFUSALS):
+                raise SettingsError(f"DATABASE_URL: {error}") from error
+            raise
+        return cls(pool, where)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        async with self._connection() as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        async with self._connection() as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - a column of any type
+        async with self._connection() as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        async with self._connection() as connection:
+            return _changed(await connection.execute(sql, *args))
+
+    async def executemany(self, sql: str, args: Sequence[Sequence[object]]) -> None:
+        async with self._connection() as connection:
+            await connection.executemany(sql, args)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        async with self._connection() as connection, connection.transaction():
+            yield _PostgresSession(connection)
+
+    async def close(self) -> None:
+        """Lets the statements at work end, for as long as one may take."""
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                await self._pool.close()
+        except (TimeoutError, *_UNAVAILABLE):
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
+        with errors_of(self._where):
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                yield connection
+
+
+class _PostgresSession:
+    """One connection within a transaction."""
+
+    def __init__(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        return await self._connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        return await self._connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - a column of any type
+        return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return _changed(await self._connection.execute(sql, *args))
+
+    async def executemany(self, sql: str, args: Sequence[Sequence[object]]) -> None:
+        await self._connection.executemany(sql, args)
+
+
+def _changed(status: str) -> int:
+    """The count at the end of INSERT 0 5, UPDATE 1, DELETE 3; other statements change no rows."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdecimal() else 0
+
+
+async def _leave_as_is(_connection: object) -> None:
+    """Instead of the pool's RESET ALL and the like."""

@@ -1,0 +1,115 @@
+"""From rows to domain values: the one place where the answers of both databases become the same.
+
+PostgreSQL gives aware datetimes, Decimals and booleans; SQLite gives microseconds, texts and 0 or 1. Values are taken
+by position, so each SELECT says which columns it gives, in the order of the function that reads them.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from shared.domain.rate import Rate
+from shared.domain.schedule import ScheduleState
+from shared.domain.times import time_from_micros
+from shared.domain.visit import Visit, VisitOutcome, VisitReason
+from shared.storage.engine import Row
+
+
+def time_of(value: datetime | int) -> datetime:
+    return value if isinstance(value, datetime) else time_from_micros(value)
+
+
+def maybe_time_of(value: datetime | int | None) -> datetime | None:
+    return None if value is None else time_of(value)
+
+
+def decimal_of(value: Decimal | str) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(value)
+
+
+def rate_of(row: Row) -> Rate:
+    """id, currency_id, symbol, price_usd, percent_change_1h, percent_change_24h, volume_24h, market_cap, source,
+    observed_at, fetched_at, stored_at."""
+    (
+        number,
+        currency_id,
+        symbol,
+        price,
+        change_1h,
+        change_24h,
+        volume,
+        cap,
+        source,
+        observed,
+        fetched,
+        stored,
+    ) = row
+    return Rate(
+        id=number,
+        currency_id=currency_id,
+        symbol=symbol,
+        price_usd=decimal_of(price),
+        percent_change_1h=change_1h,
+        percent_change_24h=change_24h,
+        volume_24h=None if volume is None else decimal_of(volume),
+        market_cap=None if cap is None else decimal_of(cap),
+        source=source,
+        observed_at=time_of(observed),
+        fetched_at=time_of(fetched),
+        stored_at=time_of(stored),
+    )
+
+
+def currency_of(row: Row) -> Currency:
+    """id, name, symbol, slug, rank, is_active, kind; further columns are left alone."""
+    number, name, symbol, slug, rank, is_active, kind, *_ = row
+    return Currency(
+        id=number,
+        name=name,
+        symbol=symbol,
+        slug=slug,
+        rank=rank,
+        is_active=bool(is_active),
+        kind=CurrencyKind(kind),
+    )
+
+
+def metadata_of(row: Row) -> CurrencyMetadata:
+    """first_seen, platform, sign."""
+    first_seen, platform, sign = row
+    return CurrencyMetadata(first_seen=maybe_time_of(first_seen), platform=platform, sign=sign)
+
+
+def alias_of(row: Row) -> CurrencyAlias:
+    """source, source_id, decided_by, decided_at."""
+    source, source_id, decided_by, decided_at = row
+    return CurrencyAlias(
+        source=source, source_id=source_id, decided_by=decided_by, decided_at=time_of(decided_at)
+    )
+
+
+def visit_of(row: Row) -> Visit:
+    """source, reason, what, started_at, duration, outcome, credits, rates_stored, error."""
+    source, reason, what, started_at, duration, outcome, credits, rates_stored, error = row
+    return Visit(
+        source=source,
+        reason=VisitReason(reason),
+        what=what,
+        started_at=time_of(started_at),
+        duration=duration if isinstance(duration, timedelta) else timedelta(microseconds=duration),
+        outcome=VisitOutcome(outcome),
+        credits=credits,
+        rates_stored=rates_stored,
+        error=error,
+    )
+
+
+def schedule_of(row: Row) -> ScheduleState:
+    """job, done_at, claimed_for, claimed_until."""
+    job, done_at, claimed_for, claimed_until = row
+    return ScheduleState(
+        job=job,
+        done_at=maybe_time_of(done_at),
+        claimed_for=maybe_time_of(claimed_for),
+        claimed_until=maybe_time_of(claimed_until),
+    )

@@ -1,0 +1,27 @@
+"""The storage over one engine: the methods of every noun, under the one name that the port asks for."""
+
+from shared.storage.allowances import Allowances
+from shared.storage.currencies import Currencies
+from shared.storage.engine import MissingTable
+from shared.storage.rates import Rates
+from shared.storage.recording import Recording
+from shared.storage.schedules import Schedules
+from shared.storage.visits import Visits
+
+
+class SqlStorage(Recording, Rates, Currencies, Visits, Schedules, Allowances):
+    """See `shared.ports.Storage`."""
+
+    async def ping(self) -> None:
+        await self._engine.fetchval("SELECT 1")
+
+    async def is_outdated(self, revision: str) -> bool:
+        """Whether the schema is older than this revision. Revisions are numbers of four digits, so text compares."""
+        try:
+            version = await self._engine.fetchval("SELECT version_num FROM alembic_version")
+        except MissingTable:
+            return True
+        return version is None or str(version) < revision
+
+    async def close(self) -> None:
+        await self._engine.close()

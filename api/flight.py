@@ -1,6 +1,7 @@
 """One refresh of one currency on its way, shared by everybody in this process who waits for it."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,15 +20,15 @@ class Flight:
     command_id: str
     """The command that it depends on: its own, or that of whoever holds the claim."""
     floor: datetime
-    """A rate fetched at or after this ends it: when it was asked for, or when the visit that it joined began."""
+    """When it was asked for: whatever was fetched since ends it."""
     deadline: float
     """By the loop's clock."""
     ended: asyncio.Future[Outcome] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future(), repr=False
     )
     """An outcome, not an exception, so one that nobody waits for any more is no error."""
-    too_early: Rate | None = None
-    """The last rate that arrived meanwhile, but was fetched before `floor`: the floor may yet be lowered."""
+    brought: list[tuple[Collection[str], Rate]] = field(default_factory=list, repr=False)
+    """What visits for other commands brought since, fetched before `floor`: it may yet turn out to depend on one."""
     timers: list[asyncio.TimerHandle] = field(default_factory=list, repr=False)
 
     @property
@@ -38,6 +39,11 @@ class Flight:
     def time_left(self) -> float:
         """Seconds; may be negative."""
         return self.deadline - asyncio.get_running_loop().time()
+
+    def is_ended_by(self, rate: Rate, command_ids: Collection[str]) -> bool:
+        """Fetched since, or by a visit (for these commands) on which it depends: one that was under way, whatever the
+        clocks of others say."""
+        return rate.fetched_at >= self.floor or self.command_id in command_ids
 
     def end(self, outcome: Outcome) -> None:
         for timer in self.timers:

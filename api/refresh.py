@@ -4,8 +4,8 @@ Waiters of one currency share a flight, registered before anything is sent. The 
 arrive while it is being submitted form the next submit. Whoever loses the claim waits for the holder's fact and, when
 the claim has run out and time is left, submits again, so a dead claim holder strands nobody.
 
-A flight ends with a rate fetched since it was asked for (or since the visit that it joined began), with the failure of
-the very command that it depends on, with an outage of the queue, or at its deadline. Cancelling a waiter ends nothing.
+A flight ends with a rate fetched since it was asked for, with the rate or the failure of the very command that it
+depends on, with an outage of the queue, or at its deadline. Cancelling a waiter ends nothing.
 """
 
 import asyncio
@@ -36,10 +36,8 @@ DEPTH_SECONDS = 0.2
 """At the deadline: to learn whether a worker is alive, so the answer says what is wrong."""
 WORTH_ANOTHER = 0.05
 """Seconds that must be left to submit again."""
-CLOCK_SLACK = timedelta(milliseconds=100)
-"""How far the clocks of API and worker may differ when a flight joins another's visit."""
 REMEMBERED_FAILURES = 1000
-"""Failures may be read from the stream before the submit's answer says that we depend on them."""
+"""Facts may be read from the stream before the submit's answer says that we depend on them."""
 
 
 class Refresher:
@@ -126,8 +124,9 @@ class Refresher:
 
     # What the stream of facts tells
 
-    def settle(self, rates: Iterable[Rate]) -> None:
-        """Ends the flights for which one of these is fresh: news, or what the listing of the store shows."""
+    def settle(self, rates: Iterable[Rate], command_ids: Collection[str] = ()) -> None:
+        """Ends the flights for which one of these is fresh: news, with the commands that it serves, or what the
+        listing of the store shows."""
         if not self._flights:
             return
         found: dict[int, Rate] = {}
@@ -135,12 +134,11 @@ class Refresher:
             flight = self._flights.get(rate.currency_id)
             if flight is None:
                 continue
-            if rate.fetched_at < flight.floor:
-                flight.too_early = rate
-                continue
-            best = found.get(rate.currency_id)
-            if best is None or self._memory.preference(rate) < self._memory.preference(best):
-                found[rate.currency_id] = rate
+            if flight.is_ended_by(rate, command_ids):
+                best = found.get(rate.currency_id, rate)
+                found[rate.currency_id] = min(best, rate, key=self._memory.preference)
+            elif command_ids:
+                flight.brought.append((command_ids, rate))
         for currency_id, rate in found.items():
             self._end(self._flights[currency_id], rate)
 
@@ -157,6 +155,7 @@ class Refresher:
     def lose_queue(self, reason: QueueUnavailable) -> None:
         """The stream is out of reach: nobody could hear an answer, so nobody waits for one."""
         self._refusal = reason
+        self._outbox.clear()
         for flight in list(self._flights.values()):
             self._end(flight, reason)
 
@@ -254,11 +253,10 @@ class Refresher:
         if flight is None or flight.command_id not in sent:
             return
         flight.command_id = claim.holder
-        held_for = max(timedelta(0), timedelta(seconds=self._timeout) - claim.expires_in)
-        flight.floor = min(flight.floor, self._clock() - held_for - CLOCK_SLACK)
-        if flight.too_early is not None and flight.too_early.fetched_at >= flight.floor:
-            self._end(flight, flight.too_early)
-            return
+        for command_ids, rate in flight.brought:
+            if flight.is_ended_by(rate, command_ids):
+                self._end(flight, rate)
+                return
         failed = self._failures.get(claim.holder)
         for failure in failed.failures if failed else ():
             if failure.currency_id == claim.currency_id:

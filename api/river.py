@@ -79,7 +79,7 @@ class River:
         if isinstance(fact, RatesStored):
             rates = (*fact.stored, *fact.confirmed)
             self._memory.learn(rates, prolong=True)
-            self._refresher.settle(rates)
+            self._refresher.settle(rates, frozenset(fact.command_ids))
         elif isinstance(fact, RefreshFailed):
             self._refresher.fail(fact)
         elif isinstance(fact, CatalogStored):

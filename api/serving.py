@@ -15,9 +15,9 @@ from shared.settings import Settings
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_SECONDS = 75.0
-FINISH_SECONDS = 7.0
+FINISH_SECONDS = 5.5
 """For requests in hand, after the sockets are closed."""
-STOP_SECONDS = 9.0
+STOP_SECONDS = 6.5
 """After which the rest is cut off."""
 BACKLOG = 1024
 

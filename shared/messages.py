@@ -31,7 +31,7 @@ class RefreshRates:
     """Visit the sources for these currencies now."""
 
     id: str
-    """Unique. A claim holds it, failures name it."""
+    """Unique. A claim holds it; facts name it."""
     currency_ids: tuple[int, ...]
     created_at: datetime
     request_id: str
@@ -53,6 +53,8 @@ class RatesStored:
     """New observations."""
     confirmed: tuple[Rate, ...] = ()
     """Known observations that a source stated again: only `fetched_at` moved."""
+    command_ids: tuple[str, ...] = ()
+    """The commands that this visit served; none where nobody asked."""
     kind: Literal["rates_stored"] = "rates_stored"
 
 

@@ -95,12 +95,13 @@ class Storage(Protocol):
 
     async def schedule_state(self, job: str) -> ScheduleState: ...
 
-    async def claim_tick(self, job: str, *, due: datetime, now: datetime, until: datetime) -> bool:
-        """Claims the tick that was due at `due` for one worker until `until`; False where another has or had it, a
-        later one was claimed, or one runs (claimed_until > now). One conditional UPDATE."""
+    async def claim_tick(self, state: ScheduleState, *, due: datetime, until: datetime) -> bool:
+        """Claims the tick that is due at `due` for one worker until `until`, if the job is still in this state; else
+        False. One conditional UPDATE: of many who saw the same state one wins."""
 
     async def finish_tick(self, job: str, *, now: datetime, done_at: datetime | None) -> None:
-        """Ends the claim; `done_at` (never moves back) where all of the job was covered."""
+        """Ends the claim; `done_at` where all of the job was covered. It never moves back, but for one that lies in the
+        future of `now`: a clock that was ahead."""
 
     # Allowances of the sources, shared by all processes
 

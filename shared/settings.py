@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
 
     database_type: DatabaseType = DatabaseType.SQLITE
-    database_url: str = ""
+    database_url: str = Field(default="", repr=False)
     database_host: str = "localhost"
     database_port: int = Field(default=5432, ge=1, le=65535)
     database_name: str = "freshrate"

@@ -16,8 +16,8 @@ from shared.domain.rate import Rate, RecordedRate, RecordOutcome
 from shared.domain.times import Clock
 from shared.domain.visit import Failure, FailureKind, Visit, VisitOutcome, VisitReason
 from shared.errors import (
+    DeadlineExceeded,
     FreshrateError,
-    NotTried,
     RateMissing,
     RetryableError,
     UpstreamError,
@@ -30,7 +30,9 @@ from shared.upstream import Reply, Upstream
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = {VisitReason.POLL: 3, VisitReason.REFRESH: 2, VisitReason.DIRECT: 2}
-"""Nobody waits for a poll, so it may try longer; whoever waits is better served by the next source."""
+"""Nobody waits for a poll, so it may try longer; whoever waits is better served by the next source, where there is one."""
+SHORTEST_SHARE = timedelta(seconds=2)
+"""Less time is no fair chance for a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,20 @@ class VisitReport:
 
     recorded: tuple[RecordedRate, ...]
     failures: tuple[Failure, ...]
+    unanswered: frozenset[int] = frozenset()
+    """Those failures for which no source gave an answer at all, good or bad: asking again may help."""
 
 
-def facts_of(report: VisitReport) -> list[RatesStored]:
-    """The facts to announce, each of at most 500 rates."""
+def facts_of(report: VisitReport, command_ids: Sequence[str] = ()) -> list[RatesStored]:
+    """The facts to announce, each of at most 500 rates. `command_ids`: the commands that the visit served."""
     facts = []
     for start in range(0, len(report.recorded), MAX_RATES_PER_FACT):
         part = report.recorded[start : start + MAX_RATES_PER_FACT]
         facts.append(
             RatesStored(
-                stored=_rates(part, RecordOutcome.STORED), confirmed=_rates(part, RecordOutcome.CONFIRMED)
+                stored=_rates(part, RecordOutcome.STORED),
+                confirmed=_rates(part, RecordOutcome.CONFIRMED),
+                command_ids=tuple(command_ids),
             )
         )
     return facts
@@ -74,11 +80,19 @@ class _Errand:
     def time_left(self) -> timedelta:
         return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
 
+    def time_for_one_of(self, sources: int) -> timedelta:
+        """So that a source that hangs leaves time for the next ones. Nobody waits for a poll, so it may take its time."""
+        left = self.time_left()
+        if self.reason is VisitReason.POLL:
+            return left
+        return min(left, max(left / sources, SHORTEST_SHARE))
+
     def note(self, currency_ids: Collection[int], error: FreshrateError) -> None:
-        """A visit that failed says more than one that was not tried, so it is not overwritten by one."""
+        """A visit that failed says more than one that was not made, so it is not overwritten by one."""
         for currency_id in currency_ids:
-            known = self.errors.get(currency_id)
-            if known is None or isinstance(known, NotTried) or not isinstance(error, NotTried):
+            if isinstance(error, UpstreamError) or not isinstance(
+                self.errors.get(currency_id), UpstreamError
+            ):
                 self.errors[currency_id] = error
 
 
@@ -117,33 +131,45 @@ class Visitor:
             ranks=ranks or {},
             deadline=asyncio.get_running_loop().time() + time_left.total_seconds(),
         )
-        for source in self._sources:
+        for place, source in enumerate(self._sources):
             if not errand.wanted or not errand.time_left():
                 break
-            await self._ask_source(source, errand)
+            await self._ask_source(source, errand, sources_left=len(self._sources) - place)
         return VisitReport(
             recorded=tuple(errand.recorded),
             failures=tuple(_failure(one, errand.errors.get(one)) for one in sorted(errand.wanted)),
+            unanswered=frozenset(
+                one for one in errand.wanted if not isinstance(errand.errors.get(one), RateMissing)
+            ),
         )
 
-    async def _ask_source(self, source: PriceSource, errand: _Errand) -> None:
-        calls = source.plan(sorted(errand.wanted), errand.ranks)
-        rejected: set[int] = set()
-        for result in await asyncio.gather(*(self._make_call(source, call, errand) for call in calls)):
-            rejected |= result
+    async def _ask_source(self, source: PriceSource, errand: _Errand, *, sources_left: int) -> None:
+        rejected = await self._make_calls(source, errand.wanted, errand, sources_left)
         if rejected:
             errand.note(rejected, RateMissing(f"{source.name} does not know this currency."))
-            for call in source.plan(sorted(errand.wanted - rejected), errand.ranks):
-                await self._make_call(source, call, errand)
+            await self._make_calls(source, errand.wanted - rejected, errand, sources_left)
 
-    async def _make_call(self, source: PriceSource, call: Call[Quotes], errand: _Errand) -> set[int]:
+    async def _make_calls(
+        self, source: PriceSource, currency_ids: Collection[int], errand: _Errand, sources_left: int
+    ) -> set[int]:
+        """Side by side. Gives the ids that the source rejected."""
+        attempts = (
+            1 if errand.reason is not VisitReason.POLL and sources_left > 1 else ATTEMPTS[errand.reason]
+        )
+        time_left = errand.time_for_one_of(sources_left)
+        made = (
+            self._make_call(source, call, errand, time_left=time_left, attempts=attempts)
+            for call in source.plan(sorted(currency_ids), errand.ranks)
+        )
+        return set().union(*await asyncio.gather(*made))
+
+    async def _make_call(
+        self, source: PriceSource, call: Call[Quotes], errand: _Errand, *, time_left: timedelta, attempts: int
+    ) -> set[int]:
         """Gives the ids that the source rejected, with which the whole call failed."""
         started_at = self._clock()
-        attempts = 1 if source is not self._sources[-1] else ATTEMPTS[errand.reason]
-        if errand.reason is VisitReason.POLL:
-            attempts = ATTEMPTS[VisitReason.POLL]
         try:
-            reply = await self._upstream.ask(source, call, time_left=errand.time_left(), attempts=attempts)
+            reply = await self._upstream.ask(source, call, time_left=time_left, attempts=attempts)
             await self._store(source, call, reply, errand)
         except FreshrateError as error:
             errand.note(errand.wanted.intersection(call.currency_ids), error)
@@ -217,11 +243,11 @@ class Visitor:
 
 
 def _failure(currency_id: int, error: FreshrateError | None) -> Failure:
-    if error is None:
+    if error is None or isinstance(error, DeadlineExceeded):
         return Failure(
             currency_id=currency_id,
             kind=FailureKind.DEADLINE,
-            detail="The time was up before a source could be asked.",
+            detail="The time was up before a source answered.",
         )
     visited = isinstance(error, UpstreamError)
     return Failure(

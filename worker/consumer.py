@@ -9,10 +9,11 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from shared.domain.rate import MAX_AHEAD
 from shared.domain.visit import Failure, FailureKind, VisitReason
 from shared.errors import QueueUnavailable
 from shared.messages import Command, Fact, RefreshFailed, Role
@@ -33,10 +34,14 @@ FINISH_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A command to execute, with its delivery."""
+    """A command to execute, its delivery, and the loop's time at which nobody waits for it any more."""
 
     delivery: Delivery
     command: Command
+    deadline: float
+
+    def time_left(self) -> timedelta:
+        return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
 
 
 class Consumer:
@@ -58,7 +63,7 @@ class Consumer:
             try:
                 batch = await self._take()
                 if batch:
-                    await self._work(batch)
+                    await self._work(batch, asyncio.get_running_loop().time())
                 pause = 0.05
             except QueueUnavailable as error:
                 log.warning("queue unavailable", role=self._role.value, error=str(error))
@@ -102,21 +107,25 @@ class Consumer:
             batch = more
         return batch
 
-    async def _work(self, batch: Batch) -> None:
+    async def _work(self, batch: Batch, taken_at: float) -> None:
+        """Fresh commands first: one that came back may take long, or do harm again."""
         fresh: list[_Work] = []
+        returned: list[_Work] = []
         for delivery in batch.deliveries:
             if delivery.command is None:
                 await self._bury(delivery, "not a command of this version")
             elif delivery.attempt > MAX_ATTEMPTS:
                 await self._bury(delivery, f"given up after {MAX_ATTEMPTS} attempts")
-            elif delivery.time_left <= timedelta(0):
-                await self._drop_expired(delivery, delivery.command)
-            elif delivery.attempt > 1:
-                await self._execute([_Work(delivery, delivery.command)])
             else:
-                fresh.append(_Work(delivery, delivery.command))
-        if fresh:
-            await self._execute(fresh)
+                work = _Work(delivery, delivery.command, taken_at + delivery.time_left.total_seconds())
+                (fresh if delivery.attempt == 1 else returned).append(work)
+        for works in (fresh, *([work] for work in returned)):
+            awaited = [work for work in works if work.time_left()]
+            for work in works:
+                if work not in awaited:
+                    await self._drop_expired(work)
+            if awaited:
+                await self._execute(awaited)
 
     async def _execute(self, works: Sequence[_Work]) -> None:
         commands = [work.command for work in works]
@@ -124,29 +133,40 @@ class Consumer:
             request_id=",".join(command.request_id for command in commands)
         ):
             try:
-                report = await self._world.visitor.visit(
-                    {currency_id for command in commands for currency_id in command.currency_ids},
-                    reason=VisitReason.REFRESH,
-                    asked_at=max(command.created_at for command in commands),
-                    time_left=max(work.delivery.time_left for work in works),
-                )
+                await self._refresh(works, commands)
+            except QueueUnavailable:
+                raise
             except Exception:  # a defect must not end the worker: the command comes back, alone
                 log.exception("refresh broke", commands=[command.id for command in commands])
                 await self._world.queue.give_back(self._role, self._worker, [work.delivery for work in works])
-                return
-            facts: list[Fact] = [*facts_of(report), *_failures(commands, report)]
-            await self._finish(facts, done=[work.delivery for work in works])
-            log.info(
-                "refreshed",
-                currencies=len(report.recorded) + len(report.failures),
-                recorded=len(report.recorded),
-                failures=[f"{failure.currency_id}: {failure.detail}" for failure in report.failures],
-            )
 
-    async def _drop_expired(self, delivery: Delivery, command: Command) -> None:
-        log.info("command expired", command=command.id, request_id=command.request_id)
-        fact = _failed(command, FailureKind.DEADLINE, "The time was up before a worker could begin.")
-        await self._finish([fact], done=[delivery])
+    async def _refresh(self, works: Sequence[_Work], commands: Sequence[Command]) -> None:
+        report = await self._world.visitor.visit(
+            {currency_id for command in commands for currency_id in command.currency_ids},
+            reason=VisitReason.REFRESH,
+            asked_at=self._asked_at(commands),
+            time_left=max(work.time_left() for work in works),
+        )
+        facts: list[Fact] = [
+            *facts_of(report, [command.id for command in commands]),
+            *_failures(commands, report),
+        ]
+        await self._finish(facts, done=[work.delivery for work in works])
+        log.info(
+            "refreshed",
+            currencies=len(report.recorded) + len(report.failures),
+            recorded=len(report.recorded),
+            failures=[f"{failure.currency_id}: {failure.detail}" for failure in report.failures],
+        )
+
+    def _asked_at(self, commands: Sequence[Command]) -> datetime:
+        """The latest creation. A client's clock that is far ahead must not move rates into the future."""
+        return min(max(command.created_at for command in commands), self._world.clock() + MAX_AHEAD)
+
+    async def _drop_expired(self, work: _Work) -> None:
+        log.info("command expired", command=work.command.id, request_id=work.command.request_id)
+        fact = _failed(work.command, FailureKind.DEADLINE, "The time was up before a worker could begin.")
+        await self._finish([fact], done=[work.delivery])
 
     async def _bury(self, delivery: Delivery, reason: str) -> None:
         log.error("dead letter", reason=reason, payload=delivery.payload[:200].decode(errors="replace"))

@@ -1,6 +1,6 @@
 """The life of a worker: sign of life, schedules and consumers, and an orderly end.
 
-On a stop the worker takes nothing more, finishes what is in hand for at most 8 s, gives back the rest, and says good-bye,
+On a stop the worker takes nothing more, finishes what is in hand for at most 6 s, gives back the rest, and says good-bye,
 so that the API knows at once.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from shared.errors import FreshrateError
+from shared.messages import Role
 from shared.opening import World
 from worker.consumer import Consumer
 from worker.heartbeat import Heartbeat
@@ -22,8 +23,10 @@ from worker.schedule import Scheduler
 
 log = structlog.get_logger(__name__)
 
-DRAIN = 8.0
-"""Seconds for what is in hand at a stop."""
+DRAIN = 6.0
+"""Seconds for what is in hand at a stop. The process has 10: the rest is for saying good-bye and closing."""
+LAST_WORDS = 1.0
+"""Seconds for a cancelled task to end."""
 
 
 def incarnation() -> str:
@@ -31,8 +34,8 @@ def incarnation() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-async def run_worker(world: World, stop: asyncio.Event) -> None:
-    """Works until `stop` is set."""
+async def run_worker(world: World, stop: asyncio.Event, *, drain: float = DRAIN) -> None:
+    """Works until `stop` is set; `drain`: seconds for what is in hand then."""
     roles = world.settings.worker_roles
     worker = incarnation()
     for source in world.sources:
@@ -57,18 +60,21 @@ async def run_worker(world: World, stop: asyncio.Event) -> None:
     finally:
         for consumer in consumers:
             consumer.stop()
-        await _end([stopping, *schedules])
-        await asyncio.wait(working, timeout=DRAIN)
+        await asyncio.wait([*working, asyncio.create_task(_end([stopping, *schedules]))], timeout=drain)
         await _end([*working, heartbeat])
-        for role in roles:
-            try:
-                await world.queue.retire(role, worker)
-            except FreshrateError as error:
-                log.warning("could not say good-bye", role=role.value, error=str(error))
+        await asyncio.gather(*(_retire(world, role, worker) for role in roles))
         log.info("worker stopped", worker=worker)
 
 
+async def _retire(world: World, role: Role, worker: str) -> None:
+    try:
+        await world.queue.retire(role, worker)
+    except FreshrateError as error:
+        log.warning("could not say good-bye", role=role.value, error=str(error))
+
+
 async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    """Cancels, and waits a little: what hangs in its own clean-up must not hold up the stop."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=LAST_WORDS)

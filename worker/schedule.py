@@ -1,8 +1,8 @@
 """When a job is due, and the loop that runs it then.
 
-One tick at a time, claimed once over all workers. After a stall there is one catch-up, not all the missed ticks. A run
-that did not cover all of its job is tried again after the job's `retry`. Due times follow from the shared state alone,
-so all workers compute the same one and only one of them can claim it.
+One tick at a time, claimed once over all workers: whoever claims names the state that it saw, so of many who find the
+job due one wins. After a stall there is one catch-up, not all the missed ticks. A run that did not cover all of its job
+is tried again after the job's `retry`, then after twice that, and so on.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import aiocron
 import structlog
 from cronsim import CronSim
 
+from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Cron, Every, Schedule, ScheduleState
 from shared.errors import FreshrateError
 from shared.opening import World
@@ -24,22 +25,41 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_SLEEP = timedelta(seconds=30)
 """The shared state is read again at least so often: another worker, or a refresh, may have done the job."""
 OUTAGE_PAUSE = timedelta(seconds=1)
+LONGEST_LEASE = timedelta(minutes=5)
+"""No job's lease is longer, so no true claim reaches further."""
+LONGEST_RETRY = timedelta(hours=1)
+"""Runs that do not cover all are repeated ever more rarely, at the latest with the schedule's next tick: some may fail
+for good, and each costs credits."""
 
 
 def next_due(
-    schedule: Schedule, state: ScheduleState, *, now: datetime, pace: timedelta, retry: timedelta
+    schedule: Schedule,
+    state: ScheduleState,
+    *,
+    now: datetime,
+    retry: timedelta,
+    pace: timedelta = timedelta(0),
 ) -> datetime:
     """The time at which the job is due next; not after `now` where it is due already.
 
-    `pace`: the shortest interval that the source's budget allows.
+    `retry`: the pause after a run that did not cover all. `pace`: the shortest interval that the source's budget
+    allows. What lies in the future beyond a claim's length comes from a clock that was ahead, and is ignored.
     """
-    if state.claimed_until and state.claimed_until > now:
-        return state.claimed_until
-    if state.claimed_for is None:
-        return AT_ONCE if state.done_at is None else _after(schedule, state.done_at, now, pace)
-    if state.done_at is None or state.done_at < state.claimed_for:
-        return (state.claimed_until or state.claimed_for) + retry
-    return _after(schedule, state.done_at, now, pace)
+    done_at, claimed_for, claimed_until = state.done_at, state.claimed_for, state.claimed_until
+    if done_at and done_at > now + MAX_AHEAD:
+        done_at = None
+    if claimed_for and claimed_for > now + MAX_AHEAD:
+        claimed_for = None
+    if claimed_until and claimed_until > now:
+        if claimed_until <= now + LONGEST_LEASE:
+            return claimed_until
+        claimed_until = None
+    if claimed_for and (done_at is None or done_at < claimed_for):
+        ended = claimed_until or claimed_for
+        return min(ended + retry, _after(schedule, ended, now, pace))
+    if done_at is None:
+        return AT_ONCE
+    return _after(schedule, done_at, now, pace)
 
 
 def _after(schedule: Schedule, done_at: datetime, now: datetime, pace: timedelta) -> datetime:
@@ -79,6 +99,7 @@ class Scheduler:
         self._job = job
         self._world = world
         self._schedule = job.schedule(world.settings)
+        self._retry = job.retry
 
     async def run(self) -> None:
         while True:
@@ -92,15 +113,14 @@ class Scheduler:
         job, world = self._job, self._world
         state = await world.storage.schedule_state(job.name)
         now = world.clock()
-        pace = await job.pace(world)
-        due = next_due(self._schedule, state, now=now, pace=pace, retry=job.retry)
+        due = next_due(self._schedule, state, now=now, retry=self._retry)
+        if due <= now:
+            pace = await job.pace(world)
+            due = next_due(self._schedule, state, now=now, retry=self._retry, pace=pace)
         if due > now:
             await wait_for(self._schedule, due, now)
-            return
-        if await world.storage.claim_tick(job.name, due=due, now=now, until=now + job.lease):
+        elif await world.storage.claim_tick(state, due=due, until=now + job.lease):
             await self._run_claimed()
-        else:
-            await asyncio.sleep(OUTAGE_PAUSE.total_seconds())
 
     async def _run_claimed(self) -> None:
         job, world = self._job, self._world
@@ -108,9 +128,12 @@ class Scheduler:
         try:
             async with asyncio.timeout(job.lease.total_seconds()):
                 done_at = await job.run(world)
+        except TimeoutError:
+            log.warning("job took too long", job=job.name, seconds=job.lease.total_seconds())
         except FreshrateError as error:
             log.warning("job failed", job=job.name, error=str(error))
         except Exception:  # a defect in one run must not end the schedule
             log.exception("job failed")
         finally:
+            self._retry = job.retry if done_at else min(self._retry * 2, LONGEST_RETRY)
             await world.storage.finish_tick(job.name, now=world.clock(), done_at=done_at)

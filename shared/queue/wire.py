@@ -10,7 +10,6 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from shared.domain.rate import MAX_AHEAD
 from shared.domain.times import iso, time_from_micros
 from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact
 from shared.ports import DeadLetter
@@ -24,32 +23,33 @@ _LETTER_BYTES = 4096
 log = structlog.get_logger(__name__)
 
 
-def command_from(payload: bytes, *, now: datetime) -> Command | None:
-    """The command, or None where the payload is not exactly one. Never raises. `now`: by the queue's clock."""
+def command_from(payload: bytes) -> Command | None:
+    """The command, or None where the payload is not exactly one. Never raises."""
     if len(payload) > MAX_MESSAGE_BYTES:
         return None
     try:
         command = COMMANDS.validate_json(payload, strict=True)
     except ValidationError:
         return None
-    return command if _is_sound(command, now) else None
+    return command if _is_sound(command) else None
 
 
-def _is_sound(command: Command, now: datetime) -> bool:
+def _is_sound(command: Command) -> bool:
     return (
         bool(command.id and command.currency_ids)
         and all(0 < currency_id <= _LARGEST_ID for currency_id in command.currency_ids)
         and 0 <= command.deadline_ms <= _LAST_DEADLINE_MS
-        and _is_past(command.created_at, now)
+        and _is_computable(command.created_at)
     )
 
 
-def _is_past(time: datetime, now: datetime) -> bool:
-    """Aware, and not later than clocks may differ: a rate's `fetched_at` is never before its command's creation."""
+def _is_computable(time: datetime) -> bool:
+    """Aware, and in the calendar by UTC too. It may lie in the future: the sender's clock may be ahead of ours."""
     try:
-        return time.tzinfo is not None and time.astimezone(UTC) <= now + MAX_AHEAD
-    except OverflowError:  # near the ends of the calendar, UTC lies beyond them
+        time.astimezone(UTC)
+    except OverflowError:
         return False
+    return time.tzinfo is not None
 
 
 def time_left(command: Command | None, *, now: datetime) -> timedelta:
@@ -72,6 +72,15 @@ def open_ended(command: Command) -> bytes:
 
 def fact_to(fact: Fact) -> bytes:
     return FACTS.dump_json(fact)
+
+
+def condition_of(fact: Fact, deliveries: Iterable[Delivery]) -> str | None:
+    """The id of the command that must end with the fact, or it is not announced: a command that failed in the hands of
+    a worker that was thought dead may still succeed in its rescuer's. None: it is true in any case."""
+    if not isinstance(fact, RefreshFailed):
+        return None
+    is_given = any(one.command.id == fact.command_id for one in deliveries if one.command)
+    return fact.command_id if is_given else None
 
 
 def fact_from(place: str, data: bytes | None) -> Fact | None:

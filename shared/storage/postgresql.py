@@ -24,6 +24,7 @@ CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
+CLOSE_SECONDS = 1.0
 _SERVER_SETTINGS = {
     "application_name": "freshrate",
     "timezone": "UTC",
@@ -129,9 +130,9 @@ class PostgresEngine:
             yield _PostgresSession(connection)
 
     async def close(self) -> None:
-        """Lets the statements at work end, for as long as one may take."""
+        """Lets the statements at work end, but a stop has no time for a server that hangs."""
         try:
-            async with asyncio.timeout(COMMAND_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self._pool.close()
         except (TimeoutError, *_UNAVAILABLE):
             self._pool.terminate()

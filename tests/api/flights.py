@@ -10,7 +10,7 @@ from uuid import uuid4
 from shared.domain.rate import Rate
 from shared.messages import Command, RefreshRates, Role
 from shared.ports import LostClaim
-from tests.api.rig import Rig
+from tests.api.rig import Rig, until
 
 
 def asking(rig: Rig, currency_id: int = 1) -> "asyncio.Task[Rate]":
@@ -20,6 +20,15 @@ def asking(rig: Rig, currency_id: int = 1) -> "asyncio.Task[Rate]":
 def command(rig: Rig, *currency_ids: int) -> RefreshRates:
     """As another process sends it."""
     return RefreshRates(id=uuid4().hex, currency_ids=currency_ids, created_at=rig.clock(), request_id="other")
+
+
+async def visited_for_another(rig: Rig, *, wait: float = 10) -> RefreshRates:
+    """Another process' command, at which the worker is until `hold` is set; its claim is for `wait` seconds."""
+    rig.worker.hold.clear()
+    other = command(rig, 1)
+    await rig.queue.submit(Role.PRICING, [other], wait=timedelta(seconds=wait))
+    await until(lambda: rig.worker.visits)
+    return other
 
 
 @asynccontextmanager

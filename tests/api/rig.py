@@ -137,10 +137,10 @@ class RigWorker:
                 if one.command
             ]
         else:
-            facts += await self.visit(wanted)
+            facts += await self.visit(wanted, [one.command.id for one in deliveries if one.command])
         await self.queue.finish(Role.PRICING, "worker", facts=facts, done=deliveries)
 
-    async def visit(self, currency_ids: Iterable[int]) -> list[Fact]:
+    async def visit(self, currency_ids: Iterable[int], command_ids: Sequence[str]) -> list[Fact]:
         """Stores a rate of each that is new."""
         now = self.clock()
         self.price += 1
@@ -149,7 +149,7 @@ class RigWorker:
             fetched_at=now,
             stored_at=now,
         )
-        return [*facts_of(VisitReport(recorded=tuple(answers), failures=()))]
+        return [*facts_of(VisitReport(recorded=tuple(answers), failures=()), command_ids)]
 
 
 class StoringVisitor:
@@ -230,12 +230,17 @@ class Rig:
             await response.read()
             return response.status, response.headers
 
-    async def store(self, *observations: Observation, fetched_at: datetime | None = None) -> list[Rate]:
-        """Stores and announces, as a poll does."""
+    async def store(
+        self,
+        *observations: Observation,
+        fetched_at: datetime | None = None,
+        command_ids: Sequence[str] = (),
+    ) -> list[Rate]:
+        """Stores and announces, as a poll does; with `command_ids`, as a worker that served these."""
         answers = await self.storage.record_rates(
             observations, fetched_at=fetched_at or self.clock(), stored_at=self.clock()
         )
-        await self.queue.announce(facts_of(VisitReport(tuple(answers), ())))
+        await self.queue.announce(facts_of(VisitReport(tuple(answers), ()), command_ids))
         rates = [answer.rate for answer in answers]
         await until(lambda: all(self.api.memory.known(rate.currency_id) for rate in rates))
         return rates

@@ -67,6 +67,35 @@ async def test_an_outage_fails_waiters_at_once_and_newcomers_until_the_next_gap(
     assert (await asking(rig)).currency_id == 1
 
 
+@pytest.mark.parametrize("is_stop", [False, True])
+async def test_after_an_outage_or_a_stop_nothing_is_sent_that_nobody_waits_for(
+    rig: Rig, *, is_stop: bool
+) -> None:
+    gate = asyncio.Event()
+    sent: list[tuple[int, ...]] = []
+
+    async def slow(original: Any, role: Role, commands: Sequence[RefreshRates], **options: Any) -> Any:
+        sent.extend(one.currency_ids for one in commands)
+        await gate.wait()
+        return await original(role, commands, **options)
+
+    async with submits(rig, slow):
+        waiting = [asking(rig, 1)]
+        await until(lambda: sent)
+        waiting.append(asking(rig, 1027))
+        await asyncio.sleep(0.01)
+        if is_stop:
+            rig.api.refresher.stop()
+        else:
+            rig.api.river._take(Outage())
+        gate.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        await until(lambda: rig.worker.visits)
+        await asyncio.sleep(0.01)
+    assert [type(one) for one in answers] == [QueueUnavailable, QueueUnavailable]
+    assert sent == [(1,)]
+
+
 @pytest.mark.parametrize("error", [QueueUnavailable("gone"), ValueError("a defect")])
 async def test_a_submit_that_fails_fails_also_those_who_came_meanwhile(rig: Rig, error: Exception) -> None:
     gate = asyncio.Event()

@@ -8,7 +8,6 @@ import pytest
 from aiohttp import http_parser, http_writer
 from structlog.testing import capture_logs
 
-from api import __main__ as main
 from api import app as app_module
 from api.app import create_app
 from api.serving import require_c_extensions, serve_app
@@ -114,15 +113,3 @@ def test_missing_c_extensions_stop_the_start(monkeypatch: pytest.MonkeyPatch) ->
         patch.setattr(http_writer, "_serialize_headers", http_writer._py_serialize_headers)
         with pytest.raises(RuntimeError, match="writer"):
             require_c_extensions()
-
-
-def test_the_process_refuses_to_start_without_its_servers(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("DATABASE_URL", "DATABASE_TYPE", "REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
-    assert main.main() == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "DATABASE_URL" in line
-    assert "REDIS_URL" in line

@@ -9,9 +9,10 @@ from aiohttp.test_utils import TestServer
 
 from shared.domain.rate import RecordOutcome
 from shared.domain.visit import FailureKind, VisitOutcome, VisitReason
-from shared.errors import StorageUnavailable
+from shared.errors import DeadlineExceeded, StorageUnavailable
 from shared.messages import MAX_RATES_PER_FACT
 from shared.opening import World
+from shared.upstream import Upstream
 from shared.visitor import VisitReport, facts_of
 from simulator.app import create_simulator
 from tests.worlds import Upstreams, small_world
@@ -67,6 +68,26 @@ async def test_where_the_first_source_fails_the_next_is_asked_at_once(both: tupl
     assert [one.rate.source for one in report.recorded] == ["simulator"]
     outcomes = {(one.source, one.outcome) for one in await world.storage.visits(limit=2)}
     assert outcomes == {("coinmarketcap", VisitOutcome.FAILED), ("simulator", VisitOutcome.DONE)}
+
+
+async def test_a_first_source_that_hangs_leaves_time_for_the_next(both: tuple[World, Upstreams]) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", kind="hang")
+    report = await visit(world, 1, time_left=timedelta(seconds=4))
+    assert [one.rate.source for one in report.recorded] == ["simulator"]
+
+
+async def test_a_deadline_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with small_world(tmp_path) as (world, _):
+        await renew_catalog(world)
+
+        async def late(*_: object, **__: object) -> None:
+            raise DeadlineExceeded
+
+        monkeypatch.setattr(Upstream, "ask", late)
+        report = await visit(world, 1)
+        assert [one.kind for one in report.failures] == [FailureKind.DEADLINE]
+        assert report.unanswered == {1}
 
 
 async def test_only_what_the_first_source_lacks_is_asked_of_the_next(both: tuple[World, Upstreams]) -> None:

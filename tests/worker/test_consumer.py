@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -178,6 +179,37 @@ async def test_what_is_done_is_announced_though_the_queue_is_away_for_a_moment(
         fact = await listener.next()
     assert isinstance(fact, RatesStored)
     assert await upstreams.calls("quotes") - before == 1
+
+
+async def test_a_command_that_expires_while_another_is_visited_costs_no_call(
+    world: World, upstreams: Upstreams
+) -> None:
+    await renew_catalog(world)
+    await world.queue.heartbeat(Role.PRICING, WORKER)
+    await upstreams.fault(path="quotes", kind="latency", ms=400)
+    listener = await Listener(world).open()
+    for number in (1, 1027):
+        await world.queue.submit(
+            Role.PRICING, [command(world, number, name=str(number))], wait=timedelta(milliseconds=300)
+        )
+    batch = await world.queue.take(Role.PRICING, WORKER, block=None)
+    await world.queue.give_back(Role.PRICING, WORKER, batch.deliveries)
+    before = await upstreams.calls("quotes")
+    async with consuming(world):
+        ends = [await listener.next(), await listener.next()]
+    assert await upstreams.calls("quotes") - before == 1
+    assert [one.kind for one in ends[1].failures] == [FailureKind.DEADLINE]
+
+
+async def test_a_clients_fast_clock_moves_no_rate_into_the_future(world: World) -> None:
+    await renew_catalog(world)
+    listener = await Listener(world).open()
+    ahead = replace(command(world, 1), created_at=world.clock() + timedelta(hours=1))
+    async with consuming(world):
+        await world.queue.submit(Role.PRICING, [ahead], wait=timedelta(seconds=5))
+        fact = await listener.next()
+    assert fact.stored[0].fetched_at <= world.clock() + timedelta(seconds=61)
+    assert fact.command_ids == ("one",)
 
 
 async def test_a_defect_outside_the_visit_is_survived(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

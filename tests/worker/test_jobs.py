@@ -1,5 +1,6 @@
 """The scheduled jobs, against the simulator and SQLite."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
 from shared.domain.visit import Visit, VisitOutcome, VisitReason
+from shared.errors import QueueUnavailable
 from shared.opening import World
+from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
 from tests.worlds import Upstreams, small_world
 from worker.jobs import JOBS, prices
@@ -97,6 +100,37 @@ async def test_a_poll_that_fails_covers_nothing(world: World, upstreams: Upstrea
     await upstreams.fault(path="cryptocurrency", kind="status", code=1001)
     assert await poll_prices(world) is None
     assert await world.storage.last_rates() == []
+
+
+async def test_a_poll_whose_listing_failed_beside_its_quotes_is_not_covered(tmp_path: Path) -> None:
+    async with small_world(tmp_path, tracked_symbols="TRX", tracked_top=3) as (world, upstreams):
+        await renew_catalog(world)
+        far = next(one for one in await world.storage.catalog() if one.rank == 450)
+        settings = world.settings.model_copy(update={"tracked_symbols": (far.symbol,), "tracked_top": 200})
+        await upstreams.fault(path="listings", kind="status", code=500)
+        assert await poll_prices(replace(world, settings=settings)) is None
+        assert [rate.currency_id for rate in await world.storage.last_rates()] == [far.id]
+
+
+async def test_a_named_currency_that_the_source_does_not_have_is_covered_by_its_answer(
+    tmp_path: Path,
+) -> None:
+    async with small_world(tmp_path, tracked_symbols="TRX", tracked_top=3) as (world, upstreams):
+        await renew_catalog(world)
+        trx = next(one for one in await world.storage.catalog() if one.symbol == "TRX")
+        await upstreams.fault(path="quotes", kind="missing", ids=[trx.id])
+        assert await poll_prices(world) is not None
+
+
+async def test_with_the_queue_away_a_poll_and_a_catalog_are_done_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise QueueUnavailable
+
+    monkeypatch.setattr(InProcessQueue, "announce", away)
+    assert await renew_catalog(world) is not None
+    assert await poll_prices(world) is not None
 
 
 async def test_without_a_catalog_there_is_no_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

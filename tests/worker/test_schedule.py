@@ -42,6 +42,19 @@ def test_a_visit_made_for_another_reason_postpones_the_poll() -> None:
     assert due == done + timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("schedule", [FIVE_MINUTES, EACH_FIVE])
+def test_what_fails_for_good_is_repeated_no_more_often_than_the_schedule_says(schedule: Every | Cron) -> None:
+    ended = NOW - timedelta(seconds=5)
+    due = next_due(schedule, state(None, AT_ONCE, ended), now=NOW, retry=timedelta(hours=1))
+    assert NOW < due <= ended + timedelta(minutes=5)
+
+
+def test_times_that_a_fast_clock_left_in_the_future_stop_no_schedule() -> None:
+    ahead = NOW + timedelta(days=30)
+    for stuck in (state(ahead, ahead, ahead), state(ahead), state(None, NOW, ahead), state(NOW, NOW, ahead)):
+        assert next_due(FIVE_MINUTES, stuck, now=NOW, retry=RETRY) <= NOW + timedelta(minutes=5)
+
+
 def test_a_budget_that_runs_short_stretches_the_interval() -> None:
     done = NOW - timedelta(minutes=2)
     due = next_due(FIVE_MINUTES, state(done, done), now=NOW, pace=timedelta(minutes=9), retry=RETRY)

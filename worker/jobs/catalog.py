@@ -15,6 +15,7 @@ from shared.errors import FreshrateError, NotTried, UpstreamMalformed
 from shared.messages import CatalogStored, Role
 from shared.opening import World
 from shared.ports import Call, CatalogSource, Source
+from worker.announce import announce
 from worker.job import Job
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ async def renew_catalog(world: World) -> datetime | None:
             if not renewed[kind]:
                 renewed[kind] = await _renew(world, source, kind, call, known)
     if any(renewed.values()):
-        await world.queue.announce([CatalogStored(currencies=len(await world.storage.catalog()))])
+        await announce(world.queue, [CatalogStored(currencies=len(await world.storage.catalog()))])
     return started_at if all(renewed.values()) else None
 
 

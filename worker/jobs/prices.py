@@ -13,11 +13,13 @@ from shared.messages import Role
 from shared.opening import World
 from shared.settings import Settings
 from shared.visitor import VisitReport, facts_of
+from worker.announce import announce
 from worker.job import Job
 
 log = structlog.get_logger(__name__)
 
-TIME_LIMIT = timedelta(seconds=40)
+TIME_LIMIT = timedelta(seconds=25)
+"""Of a visit; two of them fit into the job's lease."""
 CATALOG_CHECK = 0.1
 """Seconds between looks for the catalog, which the first poll waits for."""
 CATALOG_PATIENCE = timedelta(seconds=10)
@@ -52,23 +54,25 @@ def tracked(catalog: Sequence[Currency], settings: Settings) -> Tracked:
 
 
 async def poll_prices(world: World) -> datetime | None:
-    """One poll. What was named and did not come with the listing is asked for by id."""
+    """One poll. A named currency that has slipped out of the listing since yesterday is asked for by id.
+
+    All is covered where a source answered for each currency; that it has no rate of one is an answer too.
+    """
     catalog = await _catalog(world)
     if not catalog:
         log.warning("no poll before the catalog is loaded")
         return None
     what = tracked(catalog, world.settings)
-    if not what.top | what.named:
-        return world.clock()
     started_at = world.clock()
+    if not what.top | what.named:
+        return started_at
     report = await _visit(world, what.top | what.named, ranks=what.ranks, known=what.known)
-    missed = {failure.currency_id for failure in report.failures}
-    if report.recorded and missed & what.named:
-        again = await _visit(world, missed & what.named, ranks={}, known=())
-        missed = missed - what.named | {failure.currency_id for failure in again.failures}
-    log.info("polled", rates=len(report.recorded), missed=len(missed))
-    is_covered = bool(report.recorded) and not missed & what.named
-    return started_at if is_covered else None
+    unanswered = report.unanswered
+    slipped = {failure.currency_id for failure in report.failures} & what.named & what.top - unanswered
+    if slipped:
+        unanswered |= (await _visit(world, slipped, ranks={}, known=())).unanswered
+    log.info("polled", rates=len(report.recorded), missed=len(report.failures), unanswered=len(unanswered))
+    return None if unanswered else started_at
 
 
 async def _visit(
@@ -84,7 +88,7 @@ async def _visit(
     )
     for failure in report.failures:
         log.debug("rate missed", currency=failure.currency_id, detail=failure.detail)
-    await world.queue.announce(facts_of(report))
+    await announce(world.queue, facts_of(report))
     return report
 
 

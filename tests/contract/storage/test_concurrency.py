@@ -61,10 +61,8 @@ async def test_two_processes_renew_the_catalog_at_once(storages: tuple[Storage, 
 
 
 async def test_of_the_claimers_in_two_processes_one_wins(storages: tuple[Storage, Storage]) -> None:
-    claims = (
-        storages[number % 2].claim_tick("prices", due=NOW, now=NOW, until=NOW + SECOND)
-        for number in range(30)
-    )
+    seen = await storages[0].schedule_state("prices")
+    claims = (storages[number % 2].claim_tick(seen, due=NOW, until=NOW + SECOND) for number in range(30))
     assert sum(await asyncio.gather(*claims)) == 1
 
 

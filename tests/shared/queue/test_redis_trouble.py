@@ -183,6 +183,16 @@ async def test_a_key_of_the_wrong_type_is_named_and_changes_nothing(
     assert await queue.submit(ROLE, [refresh(1)], wait=LONG) == []
 
 
+async def test_a_stream_of_the_wrong_type_keeps_the_command_in_hand(queue: RedisQueue, redis: Redis) -> None:
+    await queue.heartbeat(ROLE, "w")
+    await queue.submit(ROLE, [refresh(1)], wait=LONG)
+    deliveries = await held(queue, "w")
+    await redis.set(keys.FACTS, "not ours")
+    with pytest.raises(QueueUnavailable, match="holds what is not ours"):
+        await queue.finish(ROLE, "w", facts=[fact(1)], done=deliveries)
+    assert ids(await held(queue, "w")) == ids(deliveries)
+
+
 async def test_a_queue_that_turns_into_another_type_ends_a_blocked_take(
     queue: RedisQueue, redis: Redis
 ) -> None:

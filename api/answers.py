@@ -51,21 +51,24 @@ class RateAnswer:
             self._head = f"HTTP/1.1 200 OK\r\n{lines}{request_ids.HEADER}: ".encode()
         return b"%b%b\r\n\r\n%b" % (self._head, request_id.encode(), self.body)
 
+    def age(self, second: int) -> dict[str, str]:
+        """What says how old the rate is, judged against the answer's own Date."""
+        headers = {"Date": http_date(second), "Age": str(max(0, second - self.fetched_second))}
+        if self.is_stale:
+            headers[STALE_HEADER] = "true"
+        return headers
+
     def headers(self, second: int, cache_control: CacheControl) -> CIMultiDict[str]:
-        headers = CIMultiDict(
+        return CIMultiDict(
             {
                 "Content-Type": JSON,
-                "Date": http_date(second),
-                "Age": str(max(0, second - self.fetched_second)),
+                **self.age(second),
                 "Last-Modified": self.last_modified,
                 "ETag": self.etag,
                 "Cache-Control": cache_control,
                 "X-Content-Type-Options": "nosniff",
             }
         )
-        if self.is_stale:
-            headers[STALE_HEADER] = "true"
-        return headers
 
 
 def rate_answer(rate: Rate, *, now: float, stale_after: float, not_renewed: bool = False) -> RateAnswer:
@@ -87,7 +90,8 @@ def rate_answer(rate: Rate, *, now: float, stale_after: float, not_renewed: bool
 def conditional(request: web.BaseRequest, answer: RateAnswer, now: float) -> web.Response:
     """The answer, or 304 where the client has it already."""
     headers = answer.headers(int(now), "no-cache")
-    if is_unchanged(request, answer.etag, answer.fetched_second):
+    # That a rate has become stale changes the answer, but not when it was fetched.
+    if is_unchanged(request, answer.etag, None if answer.is_stale else answer.fetched_second):
         response = web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         del response.headers["Content-Type"]
         return response

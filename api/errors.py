@@ -15,8 +15,6 @@ from aiohttp import web
 
 from shared.domain.visit import Failure, FailureKind
 from shared.errors import (
-    BreakerOpen,
-    BudgetSpent,
     CatalogNotLoaded,
     DeadlineExceeded,
     ForeignOrigin,
@@ -27,15 +25,12 @@ from shared.errors import (
     NotFound,
     NotTried,
     QueueUnavailable,
-    RateMissing,
     RetryableError,
-    SourceBlocked,
     StorageUnavailable,
     TooManyRequests,
     UnknownCurrency,
     UnknownRate,
     UpstreamError,
-    UpstreamLimited,
     WorkerGone,
 )
 
@@ -64,15 +59,11 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     NoRateYet: Problem(404, "no-rate-yet", "No rate of this currency yet"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
     UpstreamError: Problem(502, "source-failed", "The source failed"),
-    RateMissing: Problem(502, "rate-missing", "The source has no usable rate of this currency"),
     StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer"),
     NotTried: Problem(503, "not-tried", "No source was asked"),
     QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order"),
     WorkerGone: Problem(503, "worker-gone", "No worker is alive"),
     CatalogNotLoaded: Problem(503, "catalog-not-loaded", "The catalog is not loaded yet"),
-    SourceBlocked: Problem(503, "source-blocked", "The source asked to be left alone"),
-    BreakerOpen: Problem(503, "breaker-open", "The source is being left alone"),
-    BudgetSpent: Problem(503, "budget-spent", "The budget for the source is spent"),
     DeadlineExceeded: Problem(504, "deadline-exceeded", "No fresh rate arrived in time"),
 }
 
@@ -109,7 +100,7 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
     response = _encoded(problem.status, body)
-    if isinstance(error, RetryableError | UpstreamLimited) and error.retry_after is not None:
+    if isinstance(error, RetryableError):
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if isinstance(error, KeyRequired):
         response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'

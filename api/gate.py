@@ -61,9 +61,12 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return defect_answer()
 
 
-def check_method(request: web.BaseRequest) -> None:
+def check_method(request: web.Request) -> None:
     """Refuses methods that nothing here knows, and changes that a page of another origin asks for."""
     if request.method not in METHODS:
+        known = request.match_info.http_exception
+        if isinstance(known, web.HTTPMethodNotAllowed):
+            raise known
         raise web.HTTPMethodNotAllowed(request.method, METHODS)
     if request.method in CHANGING and is_foreign(request):
         raise ForeignOrigin

@@ -6,6 +6,7 @@ Unknown and repeated parameters are errors: whoever mistypes a filter must not g
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
@@ -19,6 +20,7 @@ from shared.settings import KNOWN_SOURCES
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_AGE_LIMIT = 86_400
+_UNKNOWN = Schema.error_messages.get("unknown", "Unknown field.")
 
 
 class QuerySchema(Schema):
@@ -113,8 +115,14 @@ class _Parser(AIOHTTPParser):
     def __init__(self) -> None:
         super().__init__(unknown=RAISE)
 
-    def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - webargs' signature
-        raise InvalidInput(_messages(error))
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: web.Request,  # noqa: ARG002 - webargs' signature
+        schema: Schema,
+        **_kwargs: Any,  # noqa: ANN401 - webargs' signature
+    ) -> NoReturn:
+        raise InvalidInput(_messages(error, schema))
 
     def _handle_invalid_json_error(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: ANN401 - webargs' signature
         raise InvalidInput({"body": ["Not JSON."]})
@@ -125,16 +133,36 @@ _parser = _Parser()
 
 async def query_of(request: web.Request, schema: QuerySchema) -> Any:  # noqa: ANN401 - the schema's own dataclass
     """The validated query. Raises InvalidInput."""
+    garbled = _not_utf8(request.rel_url.raw_query_string)
+    if garbled:
+        raise InvalidInput({name: ["Not percent-encoded UTF-8."] for name in garbled})
     repeated = {name for name in request.query if len(request.query.getall(name)) > 1}
     if repeated:
         raise InvalidInput({name: ["May be given once only."] for name in sorted(repeated)})
     return await _parser.parse(schema, request, location="query")
 
 
-def _messages(error: ValidationError) -> dict[str, list[str]]:
+def _not_utf8(raw: str) -> list[str]:
+    """The parameters into which the decoder would put replacement characters."""
+    garbled = []
+    for pair in raw.split("&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            garbled.append(_shown(pair.partition("=")[0]))
+    return garbled
+
+
+def _messages(error: ValidationError, schema: Schema) -> dict[str, list[str]]:
     """webargs nests the messages under the location."""
     nested: dict[str, dict[str, list[str]]] = error.normalized_messages()  # type: ignore[no-untyped-call]
-    return {_shown(name): texts for messages in nested.values() for name, texts in messages.items()}
+    known = sorted(field.data_key or name for name, field in schema.fields.items())
+    unknown = f"Unknown parameter. Known here: {', '.join(known) or 'none'}."
+    return {
+        _shown(name): [unknown if text == _UNKNOWN else text for text in texts]
+        for messages in nested.values()
+        for name, texts in messages.items()
+    }
 
 
 def _shown(name: object) -> str:

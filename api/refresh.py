@@ -253,10 +253,10 @@ class Refresher:
         if flight is None or flight.command_id not in sent:
             return
         flight.command_id = claim.holder
-        for command_ids, rate in flight.brought:
-            if flight.is_ended_by(rate, command_ids):
-                self._end(flight, rate)
-                return
+        brought = [rate for command_ids, rate in flight.brought if flight.is_ended_by(rate, command_ids)]
+        if brought:
+            self._end(flight, min(brought, key=self._memory.preference))
+            return
         failed = self._failures.get(claim.holder)
         for failure in failed.failures if failed else ():
             if failure.currency_id == claim.currency_id:

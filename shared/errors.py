@@ -35,7 +35,7 @@ class RetryableError(FreshrateError):
 
 
 class InvalidInput(FreshrateError):
-    """The request has parameters that cannot be used."""
+    """Correct what "errors" names; /api/docs/ lists the parameters of every request."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__()

@@ -222,7 +222,8 @@ class Queue(Protocol):
     ) -> None:
         """Announces the facts, takes the deliveries off the worker's list (dead ones to the dead letters), and
         releases the claims that they still hold, in one step. A delivery that is no longer on the worker's list was
-        given to another: its books and claims are left alone."""
+        given to another: its books and claims are left alone, and a RefreshFailed of its command is not announced,
+        for the other may succeed."""
 
     async def give_back(self, role: Role, worker: str, deliveries: Sequence[Delivery]) -> None:
         """Puts deliveries back to the head of the list, counting an attempt each."""

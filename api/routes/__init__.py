@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from api.routes import currencies, docs, health, last_rate, latest_rate, metrics, rates, services
-from api.routes.route import Route, guarded
+from api.routes.route import Route, expected, guarded
 
 ROUTES: tuple[Route, ...] = (
     *currencies.ROUTES,
@@ -23,9 +23,9 @@ def add_routes(app: web.Application) -> None:
     for route in ROUTES:
         handler = guarded(route)
         resource = app.router.add_resource(route.path)
-        resource.add_route(route.method, handler)
+        resource.add_route(route.method, handler, expect_handler=expected)
         if route.method == "GET" and route.has_head:
-            resource.add_route("HEAD", handler)
+            resource.add_route("HEAD", handler, expect_handler=expected)
         if route.path.endswith("/") and route.path != "/":
             without_slash.add(route.path.rstrip("/"))
     for path in sorted(without_slash):

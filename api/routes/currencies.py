@@ -32,11 +32,11 @@ async def show_currency(request: web.Request, _query: NoQuery) -> web.StreamResp
     detail = await known_detail(api, currency_id)
     if detail.merged_into is not None:
         raise web.HTTPPermanentRedirect(f"/api/currencies/{detail.merged_into}/")
-    body = await detail_body(api, detail)
-    etag = etag_of(body)
-    if is_unchanged(request, etag):
-        return web.Response(status=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
-    return json_answer(body, {"ETag": etag})
+    body, age = await detail_answer(api, detail)
+    headers = {**age, "ETag": etag_of(body), "Cache-Control": "no-cache"}
+    if is_unchanged(request, headers["ETag"]):
+        return web.Response(status=304, headers=headers)
+    return json_answer(body, headers)
 
 
 async def known_detail(api: ApiContext, currency_id: int) -> CurrencyDetail:
@@ -48,9 +48,14 @@ async def known_detail(api: ApiContext, currency_id: int) -> CurrencyDetail:
     return detail
 
 
-async def detail_body(api: ApiContext, detail: CurrencyDetail) -> bytes:
+async def detail_answer(api: ApiContext, detail: CurrencyDetail) -> tuple[bytes, dict[str, str]]:
+    """The body, and the headers that say how old its last rate is."""
     last = await api.memory.last(detail.currency.id)
-    return orjson.dumps(detail_json(detail, orjson.Fragment(last.body) if last else None))
+    if last is None:
+        return orjson.dumps(detail_json(detail, None)), {}
+    return orjson.dumps(detail_json(detail, orjson.Fragment(last.body))), last.age(
+        int(api.clock().timestamp())
+    )
 
 
 def _key(currency: Currency) -> tuple[int, int]:

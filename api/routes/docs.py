@@ -22,7 +22,7 @@ from shared.errors import InvalidInput, NotFound
 _OURS = Path(__file__).parents[1] / "docs"
 _OWN_ASSETS = ("page.js", "page.css")
 _SWAGGER_ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
-_BANNER = '<p class="banner" role="alert">Simulated rates: no source answered at the start. Do not trade on these.</p>'
+_BANNER = '<p class="banner" role="alert">Simulated rates, not market prices. Do not trade on these.</p>'
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (

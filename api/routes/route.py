@@ -9,6 +9,7 @@ from aiohttp import web
 from marshmallow import Schema
 
 from api.context import CONTEXT
+from api.errors import http_problem
 from api.gate import Handler
 from api.queries import NoQuerySchema, QuerySchema, query_of
 from shared.domain.currency import LARGEST_ID
@@ -58,6 +59,14 @@ def guarded(route: Route) -> Handler:
         return await route.handler(request, await query_of(request, schema))
 
     return handle
+
+
+async def expected(request: web.Request) -> web.StreamResponse | None:
+    """Answers Expect: 100-continue as aiohttp does, and any other expectation with a problem."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        return http_problem(web.HTTPExpectationFailed())
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return None
 
 
 def id_in_path(request: web.Request, name: str, missing: type[NotFound]) -> int:

@@ -7,7 +7,7 @@ from api.context import CONTEXT
 from api.examples import CURRENCY_DETAIL
 from api.freshness import ERRORS, FAILURES, refresh_problem, spend_refresh
 from api.queries import NoQuery
-from api.routes.currencies import detail_body, known_detail
+from api.routes.currencies import detail_answer, known_detail
 from api.routes.route import Route, id_in_path
 from api.schemas import CurrencyDetailSchema, RefreshProblemSchema
 from shared.errors import KeyRequired, UnknownCurrency
@@ -23,7 +23,8 @@ async def request_currency(request: web.Request, _query: NoQuery) -> web.Respons
     except FAILURES as error:
         return refresh_problem(request, api, currency_id, error)
     detail = await known_detail(api, currency_id)
-    return json_answer(await detail_body(api, detail), {"Cache-Control": "no-store"})
+    body, age = await detail_answer(api, detail)
+    return json_answer(body, {**age, "Cache-Control": "no-store"})
 
 
 ROUTES = (

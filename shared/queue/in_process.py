@@ -18,7 +18,7 @@ from shared.messages import COMMANDS, Command, Fact, Role
 from shared.ports import Announced, Batch, DeadLetter, Delivery, LostClaim, QueueDepth, StreamEvent
 from shared.queue.desk import Desk, Entry
 from shared.queue.subscription import Subscription
-from shared.queue.wire import currencies_of, time_left
+from shared.queue.wire import conditions_of, currencies_of, time_left
 
 log = structlog.get_logger(__name__)
 
@@ -118,15 +118,17 @@ class InProcessQueue:
         dead: Sequence[DeadLetter] = (),
     ) -> None:
         self._check_open()
-        self._tell(facts)
         desk = self._desks[role]
-        for delivery in done:
-            if desk.end(worker, delivery.payload, is_dead=False):
-                self._release(delivery.command)
-        for letter in dead:
-            if desk.end(worker, letter.delivery.payload, is_dead=True):
-                self._release(letter.delivery.command)
-                log.warning("dead letter", reason=letter.reason, payload=letter.delivery.payload.decode())
+        finished = [one for one in done if desk.end(worker, one.payload, is_dead=False)]
+        buried = [one for one in dead if desk.end(worker, one.delivery.payload, is_dead=True)]
+        for letter in buried:
+            log.warning("dead letter", reason=letter.reason, payload=letter.delivery.payload.decode())
+        ended = [*finished, *(letter.delivery for letter in buried)]
+        for delivery in ended:
+            self._release(delivery.command)
+        heard = {None, *(delivery.command.id for delivery in ended if delivery.command)}
+        conditions = conditions_of(facts, (*done, *(letter.delivery for letter in dead)))
+        self._tell([fact for fact, condition in zip(facts, conditions, strict=True) if condition in heard])
 
     def _release(self, command: Command | None) -> None:
         for currency_id in command.currency_ids if command else ():

@@ -18,7 +18,15 @@ from shared.ports import Batch, DeadLetter, Delivery, LostClaim, QueueDepth, Str
 from shared.queue import keys, scripts
 from shared.queue.link import RedisLink
 from shared.queue.stream import FactStream
-from shared.queue.wire import command_from, currencies_of, fact_to, letter_to, open_ended, time_left
+from shared.queue.wire import (
+    command_from,
+    conditions_of,
+    currencies_of,
+    fact_to,
+    letter_to,
+    open_ended,
+    time_left,
+)
 
 _BLOCK_S = 2.0
 """One BLMOVE waits so long at most; the answer is then due within a second."""
@@ -98,7 +106,10 @@ class RedisQueue:
         done: Sequence[Delivery] = (),
         dead: Sequence[DeadLetter] = (),
     ) -> None:
-        arguments: list[_Argument] = [worker, len(facts), *map(fact_to, facts)]
+        conditions = conditions_of(facts, (*done, *(letter.delivery for letter in dead)))
+        arguments: list[_Argument] = [worker, len(facts)]
+        for fact, condition in zip(facts, conditions, strict=True):
+            arguments += [condition or "", fact_to(fact)]
         for delivery in done:
             arguments += _ended(delivery, b"")
         for letter in dead:
@@ -144,7 +155,7 @@ def _batch(answer: Any) -> Batch:  # noqa: ANN401 - what the take script answers
 
 
 def _delivery(payload: bytes, came_back: int, now: datetime) -> Delivery:
-    command = command_from(payload, now=now)
+    command = command_from(payload)
     return Delivery(payload, command, attempt=came_back + 1, time_left=time_left(command, now=now))
 
 

@@ -123,31 +123,40 @@ return {now, others, held, returns}
 FINISH = (
     _OPENING
     + """
--- ARGV[3]: worker; ARGV[4]: number of facts; the facts; then per delivery: payload, id of its command, its dead
--- letter or nothing, number of its currencies, their ids
+-- ARGV[3]: worker; ARGV[4]: number of facts; per fact: id of the command without whose end it is not announced, or
+-- nothing, and the fact; then per delivery: payload, id of its command, its dead letter or nothing, number of its
+-- currencies, their ids
 check_types()
 local own = processing .. ARGV[3]
 redis.call('LLEN', own)
-local count = tonumber(ARGV[4])
-for i = 5, 4 + count do announce(ARGV[i]) end
-local at = 5 + count
+redis.call('XLEN', facts)
+local last_fact = 4 + 2 * tonumber(ARGV[4])
+local ended, heard = {}, {[''] = true}
+local at = last_fact + 1
 while ARGV[at] do
-  local payload, id, letter, currencies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-  if redis.call('LREM', own, 1, payload) == 1 then
-    redis.call('HDEL', attempts, admit(payload))
-    if letter == '' then
-      redis.call('HINCRBY', books, 'done', 1)
-    else
-      redis.call('HINCRBY', books, 'dead', 1)
-      redis.call('LPUSH', dead, letter)
-      redis.call('LTRIM', dead, 0, MAX_DEAD - 1)
-    end
-    for i = at + 4, at + 3 + currencies do
-      local key = claim .. ARGV[i]
-      if redis.call('GET', key) == id then redis.call('DEL', key) end
-    end
+  if redis.call('LREM', own, 1, ARGV[at]) == 1 then
+    ended[#ended + 1] = at
+    heard[ARGV[at + 1]] = true
   end
-  at = at + 4 + currencies
+  at = at + 4 + tonumber(ARGV[at + 3])
+end
+for i = 5, last_fact, 2 do
+  if heard[ARGV[i]] then announce(ARGV[i + 1]) end
+end
+for _, at in ipairs(ended) do
+  local payload, id, letter, currencies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  redis.call('HDEL', attempts, admit(payload))
+  if letter == '' then
+    redis.call('HINCRBY', books, 'done', 1)
+  else
+    redis.call('HINCRBY', books, 'dead', 1)
+    redis.call('LPUSH', dead, letter)
+    redis.call('LTRIM', dead, 0, MAX_DEAD - 1)
+  end
+  for i = at + 4, at + 3 + currencies do
+    local key = claim .. ARGV[i]
+    if redis.call('GET', key) == id then redis.call('DEL', key) end
+  end
 end
 """
 )

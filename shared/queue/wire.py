@@ -4,6 +4,7 @@ Whoever can write to Redis can push anything, so what is read is judged strictly
 and sound command is one; the rest is None, and the worker's consumer says what becomes of it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -11,8 +12,8 @@ import structlog
 from pydantic import ValidationError
 
 from shared.domain.times import iso, time_from_micros
-from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact
-from shared.ports import DeadLetter
+from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact, RefreshFailed
+from shared.ports import DeadLetter, Delivery
 
 _LAST_DEADLINE_MS = 253_402_300_799_999
 """The end of the year 9999: later ones cannot be computed with."""
@@ -45,11 +46,13 @@ def _is_sound(command: Command) -> bool:
 
 def _is_computable(time: datetime) -> bool:
     """Aware, and in the calendar by UTC too. It may lie in the future: the sender's clock may be ahead of ours."""
+    if time.tzinfo is None:
+        return False
     try:
         time.astimezone(UTC)
     except OverflowError:
         return False
-    return time.tzinfo is not None
+    return True
 
 
 def time_left(command: Command | None, *, now: datetime) -> timedelta:
@@ -74,13 +77,17 @@ def fact_to(fact: Fact) -> bytes:
     return FACTS.dump_json(fact)
 
 
-def condition_of(fact: Fact, deliveries: Iterable[Delivery]) -> str | None:
-    """The id of the command that must end with the fact, or it is not announced: a command that failed in the hands of
-    a worker that was thought dead may still succeed in its rescuer's. None: it is true in any case."""
-    if not isinstance(fact, RefreshFailed):
-        return None
-    is_given = any(one.command.id == fact.command_id for one in deliveries if one.command)
-    return fact.command_id if is_given else None
+def conditions_of(facts: Iterable[Fact], ended: Iterable[Delivery]) -> list[str | None]:
+    """For each fact the id of the command, among those of these deliveries, without whose end it is not announced.
+
+    A command that failed in the hands of a worker that was thought dead may still succeed in its rescuer's. What was
+    stored is true in any case: None.
+    """
+    ids = {delivery.command.id for delivery in ended if delivery.command}
+    return [
+        fact.command_id if isinstance(fact, RefreshFailed) and fact.command_id in ids else None
+        for fact in facts
+    ]
 
 
 def fact_from(place: str, data: bytes | None) -> Fact | None:

@@ -90,8 +90,8 @@ async def test_queries_that_cannot_be_used_are_400_by_parameter(rig: Rig, query:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "A" * 4096, "A%0D%0AB", "%00", "%ED%A0%80%00", "%C4%B1", "%C3%9F", "%E2%84%AA"],
-    ids=["empty", "4 KB", "CR LF", "NUL", "surrogate", "dotless i", "sharp s", "kelvin"],
+    ["", "A" * 4096, "A%0D%0AB", "%00", "%ED%A0%80", "%FF", "%C4%B1", "%C3%9F", "%E2%84%AA"],
+    ids=["empty", "4 KB", "CR LF", "NUL", "surrogate", "no UTF-8", "dotless i", "sharp s", "kelvin"],
 )
 @pytest.mark.parametrize("name", ["symbol", "q"])
 async def test_search_texts_that_cannot_be_used_are_400(rig: Rig, name: str, value: str) -> None:
@@ -174,3 +174,17 @@ async def test_other_addresses_are_404_problems(rig: Rig, path: str) -> None:
     body = await rig.get(path, status=404)
     assert body["title"] == "Not Found"
     assert "/api/docs/" in body["detail"]
+
+
+async def test_an_unknown_parameter_is_told_those_that_exist(rig: Rig) -> None:
+    body = await rig.get("/api/ratescurrency/?limits=5", status=400)
+    assert "limit" in body["errors"]["limits"][0]
+    assert "cursor" in body["errors"]["limits"][0]
+
+
+async def test_an_expectation_that_nobody_can_meet_is_a_problem(rig: Rig) -> None:
+    async with rig.client.session.get(
+        rig.client.make_url("/api/currencies/"), headers={"Expect": "foo"}
+    ) as response:
+        assert response.status == 417
+        assert response.content_type == "application/problem+json"

@@ -22,7 +22,10 @@ from shared.domain.currency import (
 )
 from shared.domain.rate import Rate
 
-times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=3))]))
+times = st.datetimes(
+    min_value=datetime(1, 1, 2),  # noqa: DTZ001 - hypothesis adds the zones
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=3))]),
+)
 prices = st.decimals(min_value=Decimal("1e-30"), max_value=Decimal("1e30"), allow_nan=False)
 percents = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 all_rates = st.builds(

@@ -46,6 +46,13 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
     assert COMMANDS.validate_json(json.dumps({**raw, "priority": 3})) == command()
 
 
+def test_news_of_an_older_worker_name_no_commands() -> None:
+    raw = json.loads(FACTS.dump_json(RatesStored(stored=(), command_ids=("c",))))
+    assert FACTS.validate_json(json.dumps(raw)) == RatesStored(stored=(), command_ids=("c",))
+    del raw["command_ids"]
+    assert FACTS.validate_json(json.dumps(raw)) == RatesStored(stored=())
+
+
 @pytest.mark.parametrize(
     "change", [{"kind": "bake"}, {"version": 2}, {"currency_ids": ["x"]}, {"created_at": "soon"}]
 )

@@ -187,11 +187,12 @@ async def test_storage_that_is_down_is_an_end_like_any_other(
         assert [one.kind for one in report.failures] == [FailureKind.NOT_TRIED]
 
 
-async def test_facts_hold_at_most_500_rates_each(tmp_path: Path) -> None:
+async def test_facts_hold_at_most_500_rates_each_and_name_the_commands(tmp_path: Path) -> None:
     async with small_world(tmp_path) as (world, _):
         await renew_catalog(world)
         ids = [one.id for one in await world.storage.catalog() if one.rank is not None][:520]
         report = await visit(world, *ids)
-        facts = facts_of(report)
+        facts = facts_of(report, ["one", "two"])
         assert len(report.recorded) == 520
         assert [len(fact.stored) for fact in facts] == [MAX_RATES_PER_FACT, 20]
+        assert [fact.command_ids for fact in facts] == [("one", "two")] * 2

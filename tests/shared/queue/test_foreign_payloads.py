@@ -134,7 +134,9 @@ def test_a_command_that_is_read_is_sound(fields: dict[str, Any]) -> None:
     assert command is None or all(type(one) is int and one > 0 for one in command.currency_ids)
 
 
-@pytest.mark.parametrize("created_at", ["2099-11-20T12:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "created_at", ["2099-11-20T12:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z"]
+)
 def test_a_client_whose_clock_is_wrong_sends_commands_all_the_same(created_at: str) -> None:
     command = command_from(but(created_at=created_at))
     assert command is not None

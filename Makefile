@@ -46,6 +46,7 @@ audit: install-test ## known vulnerabilities of the locked dependencies (asks th
 bench: install-test ## ours beside the limit, measured in the same run (needs wrk)
 	$(BIN)/python -m bench.lastrate
 	$(BIN)/python -m bench.refresh
+	$(BIN)/python -m bench.start
 
 lock: ## renew the locked dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o deploy/requirements.txt

@@ -1,6 +1,6 @@
 """The forced refresh over the source's own latency, through real processes and servers.
 
-python -m bench.refresh [--latency-ms 5] [--requests 500]
+python -m bench.refresh [--latency-ms 5] [--requests 500] [--no-budget]
 
 Starts PostgreSQL (fsync on), Valkey, the simulator, one worker and one API, and asks for fresh rates one by one and 32 at
 once. The overhead of a refresh is its time minus the median time that the source takes for the same HTTP request by the same
@@ -85,6 +85,7 @@ async def main() -> None:
     )
     parser.add_argument("--latency-ms", type=int, default=5)
     parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--no-budget", action="store_true", help="without the round trip that keeps a budget")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="freshrate-bench-") as folder:
         path = Path(folder)
@@ -97,7 +98,7 @@ async def main() -> None:
             "REDIS_URL": valkey.url,
             "REFRESHES_PER_MINUTE": "0",
             "COINMARKETCAP_CALLS_PER_MINUTE": "0",
-            "COINMARKETCAP_CREDITS_PER_MONTH": "0",
+            "COINMARKETCAP_CREDITS_PER_MONTH": "0" if arguments.no_budget else "1000000000",
             "PRICE_SCHEDULE": "1h",
         }
         stack = Stack(path, env)

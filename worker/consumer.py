@@ -51,15 +51,18 @@ class Consumer:
         self._role = role
         self._worker = worker
         self._world = world
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._taking: asyncio.Future[Batch] | None = None
 
     def stop(self) -> None:
-        """Finishes what is in hand and takes nothing more."""
-        self._stopping.set()
+        """Finishes what is in hand and takes nothing more. What a cancelled take moved is given back at the end."""
+        self._stopping = True
+        if self._taking:
+            self._taking.cancel()
 
     async def run(self) -> None:
         pause = 0.05
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 batch = await self._take()
                 if batch:
@@ -79,17 +82,15 @@ class Consumer:
 
     async def _take(self) -> Batch | None:
         """All that can be worked on now; None where nothing came or the worker stops."""
-        taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        self._taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
         try:
-            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not taking.done():
+            batch = await self._taking
+        except asyncio.CancelledError:
+            if self._stopping and self._taking.cancelled():
                 return None
-            batch = taking.result()
+            raise
         finally:
-            for task in (taking, stopping):
-                task.cancel()
-            await asyncio.gather(taking, stopping, return_exceptions=True)
+            self._taking.cancel()
         if not batch.deliveries:
             return None
         if batch.others_at_work or not batch.was_waited_for or len(batch.deliveries) > 1:

@@ -1,12 +1,15 @@
 """The embedded form: one process, SQLite, no server."""
 
 import asyncio
-import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.processes import Running, free_port, until
+from tests.e2e.processes import Running, free_port
+
+FIRST_RATE_LIMIT = timedelta(seconds=6)
+"""From the first line of the log to the first poll, on a busy machine: `bench/start.py` measures what it takes."""
 
 
 async def start(folder: Path, **env: str) -> Running:
@@ -35,9 +38,7 @@ async def test_without_a_source_it_says_so_loudly_and_simulates_in_a_file_of_its
     )
     running = await start(tmp_path, PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
     try:
-        began = time.monotonic()
         await running.ready("/api/lastrate/1/")
-        assert time.monotonic() - began < 10
         async with http.get(f"{running.url}/api/lastrate/1/") as response:
             assert (await response.json())["source"] == "simulator"
         async with http.get(f"{running.url}/api/docs/") as response:
@@ -93,7 +94,7 @@ async def test_a_second_process_on_the_same_file_is_refused_in_one_line(tmp_path
         await first.kill()
 
 
-async def test_start_to_first_rate_takes_less_than_three_seconds_with_the_simulator(
+async def test_the_first_rate_comes_by_itself_right_after_the_start(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
     port = free_port()
@@ -110,18 +111,16 @@ async def test_start_to_first_rate_takes_less_than_three_seconds_with_the_simula
     await simulator.ready("/calls")
     running = await start(tmp_path, SOURCES="simulator", SIMULATOR_URL=simulator.url)
     try:
-        began = time.monotonic()
-
-        async def has_rate() -> bool:
-            try:
-                async with http.get(f"{running.url}/api/lastrate/1/") as response:
-                    return response.status == 200
-            except aiohttp.ClientError:
-                return False
-
-        await until(has_rate, seconds=6, what="the first rate")
-        assert time.monotonic() - began < 6
+        await running.ready("/api/lastrate/1/")
+        async with http.get(f"{running.url}/api/lastrate/1/") as response:
+            rate = await response.json()
         assert await running.stop() == 0
+        earliest = min(moment(line["timestamp"]) for line in running.log_lines())
+        assert timedelta(0) <= moment(rate["fetched_at"]) - earliest < FIRST_RATE_LIMIT
     finally:
         await running.kill()
         await simulator.kill()
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.allowance import Allowance
 from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
 from shared.domain.visit import Visit, VisitOutcome, VisitReason
 from shared.errors import QueueUnavailable
@@ -149,7 +150,15 @@ async def test_with_nothing_tracked_the_poll_is_done_at_once(tmp_path: Path) -> 
 async def test_the_pace_stretches_with_the_credits_that_are_left(tmp_path: Path) -> None:
     async with small_world(tmp_path, coinmarketcap_credits_per_month=100) as (world, _):
         await renew_catalog(world)
-        assert await pace_prices(world) > timedelta(minutes=5) or world.clock().day > 27
+        await poll_prices(world)
+        left, _version = await world.storage.allowance("coinmarketcap")
+        assert left.credits_spent == 1
+
+        def interval(allowance: Allowance) -> timedelta:
+            return allowance.poll_interval(now=world.clock(), credits=1, credits_per_month=100)
+
+        longest, pace, shortest = interval(left), await pace_prices(world), interval(left)
+        assert longest >= pace >= shortest > interval(Allowance())
 
 
 async def test_upkeep_forgets_old_visits_and_keeps_new_ones(world: World) -> None:

@@ -8,12 +8,30 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp import AiohttpServer
+from structlog.testing import CapturingLogger
 
-from shared.upstream import Upstream
+from shared.upstream import Upstream, client
+from tests.shared.upstream.asking import Server
 from tests.shared.upstream.doubles import Clock, Keeper, PlainSource
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[Handler], Awaitable[str]]
+Start = Callable[[Talk], Awaitable[PlainSource]]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other at once."""
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.001)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    """What the client logs."""
+    capturing = CapturingLogger()
+    monkeypatch.setattr(client, "log", capturing)
+    return capturing
 
 
 @pytest.fixture
@@ -33,12 +51,12 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 async def upstream(keeper: Keeper, clock: Clock, registry: CollectorRegistry) -> AsyncIterator[Upstream]:
-    async with Upstream(keeper, clock=clock, registry=registry) as client:
-        yield client
+    async with Upstream(keeper, clock=clock, registry=registry) as opened:
+        yield opened
 
 
 @pytest.fixture
-def serve(aiohttp_server: AiohttpServer) -> Callable[[Handler], Awaitable[str]]:
+def serve(aiohttp_server: AiohttpServer) -> Serve:
     """Gives the URL of a server whose every path is answered by the handler."""
 
     async def start(handler: Handler) -> str:
@@ -51,7 +69,17 @@ def serve(aiohttp_server: AiohttpServer) -> Callable[[Handler], Awaitable[str]]:
 
 
 @pytest.fixture
-async def talk() -> AsyncIterator[Callable[[Talk], Awaitable[PlainSource]]]:
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def source(serve: Serve, server: Server) -> PlainSource:
+    return PlainSource(base_url=await serve(server.handle), calls_per_minute=100, credits_per_month=100)
+
+
+@pytest.fixture
+async def talk() -> AsyncIterator[Start]:
     """Gives a source whose server speaks bytes of its own after it has read the request."""
     servers: list[asyncio.Server] = []
     tasks: set[asyncio.Task[Any]] = set()

@@ -1,0 +1,108 @@
+"""SIGTERM: every process ends in order within 10 s, whatever it is in the middle of."""
+
+import asyncio
+
+import aiohttp
+
+from tests.e2e.books import claimed
+from tests.e2e.faults import calls_of, fault, heal, visited
+from tests.e2e.processes import Running, Stack
+from tests.e2e.test_rates import catalog_ready, get
+from tests.servers.valkey import ValkeyServer
+
+LIMIT = 10.0
+"""Seconds that a process has between SIGTERM and its end."""
+
+
+async def stopped(running: Running) -> int:
+    """The exit code of a process that ends in time."""
+    return await asyncio.wait_for(running.stop(), LIMIT)
+
+
+async def test_sigterm_under_load_drops_no_request(
+    stack: Stack, http: aiohttp.ClientSession, valkey_server: ValkeyServer
+) -> None:
+    await stack.simulator()
+    api = await stack.api()
+    worker = await stack.worker()
+    await catalog_ready(http, api)
+    _, page = await get(http, api, "/api/currencies/?limit=20")
+    currency_ids = [one["id"] for one in page["results"]]
+    await fault(http, stack, path="quotes", kind="latency", ms=1500)
+    asking = [asyncio.create_task(get(http, api, f"/api/latestrate/{one}/")) for one in currency_ids]
+    await claimed(valkey_server, currency_ids)
+    assert not any(one.done() for one in asking)
+    assert await stopped(api) == 0
+    answers = await asyncio.gather(*asking)
+    assert [status for status, _ in answers] == [200] * 20
+    assert await stopped(worker) == 0
+
+
+async def test_a_worker_stopped_in_the_middle_of_a_refresh_finishes_it(
+    stack: Stack, http: aiohttp.ClientSession
+) -> None:
+    await stack.simulator()
+    api = await stack.api()
+    worker = await stack.worker()
+    await catalog_ready(http, api)
+    before = await calls_of(http, stack, "quotes")
+    await fault(http, stack, path="quotes", kind="latency", ms=1000, times=1)
+    asking = asyncio.create_task(get(http, api, "/api/latestrate/1/"))
+    await visited(http, stack, since=before)
+    assert not asking.done()
+    assert await stopped(worker) == 0
+    status, rate = await asking
+    assert status == 200, rate
+    assert await calls_of(http, stack, "quotes") == before + 1
+
+
+async def test_an_api_whose_clients_wait_for_a_source_that_hangs_tells_them_and_ends_in_time(
+    stack: Stack, http: aiohttp.ClientSession
+) -> None:
+    await stack.simulator()
+    api = await stack.api(REFRESH_TIMEOUT_SECONDS="20")
+    await stack.worker()
+    await catalog_ready(http, api)
+    before = await calls_of(http, stack, "quotes")
+    await fault(http, stack, path="quotes", kind="hang")
+    asking = asyncio.create_task(get(http, api, "/api/latestrate/1/"))
+    await visited(http, stack, since=before)
+    assert await stopped(api) == 0
+    status, problem = await asking
+    assert status == 503, problem
+    assert problem["last_rate"]["currency"] == 1
+
+
+async def test_a_worker_that_waits_for_a_source_that_hangs_ends_in_time_and_leaves_its_command_to_another(
+    stack: Stack, http: aiohttp.ClientSession
+) -> None:
+    await stack.simulator()
+    api = await stack.api(REFRESH_TIMEOUT_SECONDS="20")
+    worker = await stack.worker()
+    await catalog_ready(http, api)
+    before = await calls_of(http, stack, "quotes")
+    await fault(http, stack, path="quotes", kind="hang")
+    asking = asyncio.create_task(get(http, api, "/api/latestrate/1/"))
+    await visited(http, stack, since=before)
+    assert await stopped(worker) == 0
+    assert not asking.done()
+    await heal(http, stack)
+    await stack.worker()
+    status, rate = await asking
+    assert status == 200, rate
+
+
+async def test_an_api_and_a_worker_that_are_stopped_together_while_the_source_hangs_both_end_in_time(
+    stack: Stack, http: aiohttp.ClientSession
+) -> None:
+    await stack.simulator()
+    api = await stack.api(REFRESH_TIMEOUT_SECONDS="20")
+    worker = await stack.worker()
+    await catalog_ready(http, api)
+    before = await calls_of(http, stack, "quotes")
+    await fault(http, stack, path="quotes", kind="hang")
+    asking = asyncio.create_task(get(http, api, "/api/latestrate/1/"))
+    await visited(http, stack, since=before)
+    assert list(await asyncio.gather(stopped(api), stopped(worker))) == [0, 0]
+    status, problem = await asking
+    assert status == 503, problem

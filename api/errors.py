@@ -45,7 +45,12 @@ class Problem:
     status: int
     slug: str
     title: str
+    advice: str = ""
+    """What to do, where the error's own text does not say it."""
 
+
+_LATER = "Ask again after the seconds in Retry-After; lastrate goes on with what is known."
+_SOON = "Ask again later; lastrate goes on with what is known."
 
 DEFECT = Problem(500, "internal", "Something broke on our side")
 
@@ -58,13 +63,13 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     UnknownRate: Problem(404, "unknown-rate", "No such rate"),
     NoRateYet: Problem(404, "no-rate-yet", "No rate of this currency yet"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
-    UpstreamError: Problem(502, "source-failed", "The source failed"),
-    StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer"),
-    NotTried: Problem(503, "not-tried", "No source was asked"),
-    QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order"),
-    WorkerGone: Problem(503, "worker-gone", "No worker is alive"),
-    CatalogNotLoaded: Problem(503, "catalog-not-loaded", "The catalog is not loaded yet"),
-    DeadlineExceeded: Problem(504, "deadline-exceeded", "No fresh rate arrived in time"),
+    UpstreamError: Problem(502, "source-failed", "The source failed", _SOON),
+    StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer", _LATER),
+    NotTried: Problem(503, "not-tried", "No source was asked", _LATER),
+    QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order", _LATER),
+    WorkerGone: Problem(503, "worker-gone", "No worker is alive", _LATER),
+    CatalogNotLoaded: Problem(503, "catalog-not-loaded", "The catalog is not loaded yet", _LATER),
+    DeadlineExceeded: Problem(504, "deadline-exceeded", "No fresh rate arrived in time", _SOON),
 }
 
 
@@ -94,7 +99,7 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": str(error),
+        "detail": f"{error} {problem.advice}".rstrip(),
         **members,
     }
     if isinstance(error, InvalidInput):

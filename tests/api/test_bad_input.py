@@ -159,7 +159,8 @@ async def test_our_own_origin_is_not_foreign(rig: Rig) -> None:
 
 async def test_reading_from_a_foreign_origin_is_allowed(rig: Rig) -> None:
     await rig.store(observed())
-    await rig.get("/api/lastrate/1/", Origin="https://elsewhere.example")
+    rate = await rig.get("/api/lastrate/1/", Origin="https://elsewhere.example")
+    assert rate["currency"] == 1
 
 
 async def test_paths_without_their_slash_lead_to_it(rig: Rig) -> None:

@@ -129,7 +129,7 @@ async def test_answers_from_memory_spend_nothing(start: StartRig) -> None:
     await rig.store(observed())
     for _ in range(3):
         await rig.get("/api/lastrate/1/?max_age=60")
-    await rig.get(PATH)
+    assert (await rig.get(PATH))["currency"] == 1
 
 
 async def test_an_outage_of_the_queue_is_503_at_once_and_reads_still_work(rig: Rig) -> None:

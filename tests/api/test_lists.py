@@ -143,7 +143,7 @@ async def test_the_detail_has_what_is_known_and_the_last_rate(rig: Rig) -> None:
 
 
 async def test_an_unknown_currency_has_no_detail(rig: Rig) -> None:
-    await rig.get("/api/currencies/777/", status=404)
+    assert (await rig.get("/api/currencies/777/", status=404))["title"] == "No such currency"
 
 
 async def test_fiat_currencies_are_currencies(rig: Rig) -> None:

@@ -113,5 +113,5 @@ async def test_an_unknown_id_stays_404_while_the_database_is_down(
         raise StorageUnavailable
 
     monkeypatch.setattr(rig.storage, "currency", down)
-    await rig.get("/api/lastrate/777/", status=404)
-    await rig.get("/api/currencies/1/", status=503)
+    assert (await rig.headers("/api/lastrate/777/"))[0] == 404
+    assert (await rig.headers("/api/currencies/1/"))[0] == 503

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from shared.domain.visit import FailureKind
+from shared.messages import RatesStored
+from shared.ports import Announced
 from tests.api.conftest import StartRig
 from tests.api.rig import KEY, Rig, observed, until
 
@@ -39,6 +41,8 @@ async def test_other_processes_hear_of_it(rig: Rig) -> None:
     await until(lambda: heard)
     await rig.headers(PATH, **WITH_KEY)
     await until(lambda: len(heard) == 2)
+    assert isinstance(heard[1], Announced)
+    assert isinstance(heard[1].fact, RatesStored)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 

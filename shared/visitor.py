@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS = {VisitReason.POLL: 3, VisitReason.REFRESH: 2, VisitReason.DIRECT: 2}
 """Nobody waits for a poll, so it may try longer; whoever waits is better served by the next source, where there is one."""
-SHORTEST_SHARE = timedelta(seconds=2)
-"""Less time is no fair chance for a source."""
+SHORTEST_SHARE = timedelta(seconds=2.5)
+"""Less time is no fair chance for a source: what it does with that is not held against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,21 @@ class _Errand:
     deadline: float
     recorded: list[RecordedRate] = field(default_factory=list)
     errors: dict[int, FreshrateError] = field(default_factory=dict)
+    answered: set[int] = field(default_factory=set)
+    """Currencies that some source answered for, if only that it has none."""
 
     def time_left(self) -> timedelta:
         return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
 
     def time_for_one_of(self, sources: int) -> timedelta:
-        """So that a source that hangs leaves time for the next ones. Nobody waits for a poll, so it may take its time."""
+        """So that a source that hangs leaves time for the next ones."""
         left = self.time_left()
-        if self.reason is VisitReason.POLL:
-            return left
         return min(left, max(left / sources, SHORTEST_SHARE))
+
+    def answer(self, currency_ids: Collection[int], error: RateMissing) -> None:
+        """A source answered, and has no usable rate of these."""
+        self.answered |= set(currency_ids)
+        self.note(currency_ids, error)
 
     def note(self, currency_ids: Collection[int], error: FreshrateError) -> None:
         """A visit that failed says more than one that was not made, so it is not overwritten by one."""
@@ -138,15 +143,13 @@ class Visitor:
         return VisitReport(
             recorded=tuple(errand.recorded),
             failures=tuple(_failure(one, errand.errors.get(one)) for one in sorted(errand.wanted)),
-            unanswered=frozenset(
-                one for one in errand.wanted if not isinstance(errand.errors.get(one), RateMissing)
-            ),
+            unanswered=frozenset(errand.wanted - errand.answered),
         )
 
     async def _ask_source(self, source: PriceSource, errand: _Errand, *, sources_left: int) -> None:
         rejected = await self._make_calls(source, errand.wanted, errand, sources_left)
         if rejected:
-            errand.note(rejected, RateMissing(f"{source.name} does not know this currency."))
+            errand.answer(rejected, RateMissing(f"{source.name} does not know this currency."))
             await self._make_calls(source, errand.wanted - rejected, errand, sources_left)
 
     async def _make_calls(
@@ -182,6 +185,10 @@ class Visitor:
         self, source: PriceSource, call: Call[Quotes], reply: Reply[Quotes], errand: _Errand
     ) -> None:
         observations = []
+        refused = {
+            currency_id: f"{source.name}'s rate cannot be used: {reason}."
+            for currency_id, reason in reply.value.refused.items()
+        }
         for observation in reply.value.observations:
             if observation.currency_id not in errand.wanted and observation.currency_id not in errand.known:
                 continue
@@ -190,11 +197,9 @@ class Visitor:
                 log.warning(
                     "rate refused", source=source.name, currency=observation.currency_id, reason=refusal
                 )
-                errand.note([observation.currency_id], RateMissing(f"{source.name}'s rate is {refusal}."))
+                refused[observation.currency_id] = f"{source.name}'s rate is {refusal}."
             else:
                 observations.append(observation)
-        for currency_id, reason in reply.value.refused.items():
-            errand.note([currency_id], RateMissing(f"{source.name}'s rate cannot be used: {reason}."))
         arrived = {observation.currency_id for observation in observations}
         missing = errand.wanted.intersection(call.currency_ids) - arrived
         recorded = await self._storage.record_rates(
@@ -214,8 +219,9 @@ class Visitor:
         )
         errand.recorded.extend(recorded)
         errand.wanted -= arrived
-        for currency_id in missing - errand.errors.keys():
-            errand.note([currency_id], RateMissing(f"{source.name} gave no rate of this currency."))
+        for currency_id in missing:
+            why = refused.get(currency_id, f"{source.name} gave no rate of this currency.")
+            errand.answer([currency_id], RateMissing(why))
 
     async def _journal_failure(
         self,

@@ -19,8 +19,6 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """The API ends first, so no request waits for a worker that is gone; a worker that breaks ends the API."""
     worker_stop = asyncio.Event()
     async with settings_that_work(settings) as (working, is_simulated), open_world(working) as world:
-        worker = asyncio.create_task(run_worker(world, worker_stop, drain=DRAIN), name="worker")
-        worker.add_done_callback(lambda _task: stop.set())
         app = create_app(
             settings=world.settings,
             storage=world.storage,
@@ -30,6 +28,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             registry=world.registry,
             is_simulated=is_simulated,
         )
+        worker = asyncio.create_task(run_worker(world, worker_stop, drain=DRAIN), name="worker")
+        worker.add_done_callback(lambda _task: stop.set())
         try:
             await serve_app(app, world.settings, stop)
         finally:

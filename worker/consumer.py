@@ -121,9 +121,11 @@ class Consumer:
                 work = _Work(delivery, delivery.command, taken_at + delivery.time_left.total_seconds())
                 (fresh if delivery.attempt == 1 else returned).append(work)
         for works in (fresh, *([work] for work in returned)):
-            awaited = [work for work in works if work.time_left()]
+            awaited: list[_Work] = []
             for work in works:
-                if work not in awaited:
+                if work.time_left():
+                    awaited.append(work)
+                else:
                     await self._drop_expired(work)
             if awaited:
                 await self._execute(awaited)

@@ -27,9 +27,9 @@ LONGEST_SLEEP = timedelta(seconds=30)
 OUTAGE_PAUSE = timedelta(seconds=1)
 LONGEST_LEASE = timedelta(minutes=5)
 """No job's lease is longer, so no true claim reaches further."""
-LONGEST_RETRY = timedelta(hours=1)
+LONGEST_RETRY = timedelta(minutes=5)
 """Runs that do not cover all are repeated ever more rarely, at the latest with the schedule's next tick: some may fail
-for good, and each costs credits."""
+for good, and each may cost credits."""
 
 
 def next_due(
@@ -99,7 +99,8 @@ class Scheduler:
         self._job = job
         self._world = world
         self._schedule = job.schedule(world.settings)
-        self._retry = job.retry
+        self._failures = 0
+        """Runs of this worker in a row that did not cover all."""
 
     async def run(self) -> None:
         while True:
@@ -112,28 +113,51 @@ class Scheduler:
     async def _tick(self) -> None:
         job, world = self._job, self._world
         state = await world.storage.schedule_state(job.name)
+        if state.done_at and state.claimed_for and state.done_at >= state.claimed_for:
+            self._failures = 0
         now = world.clock()
-        due = next_due(self._schedule, state, now=now, retry=self._retry)
+        due = next_due(self._schedule, state, now=now, retry=self._retry())
         if due <= now:
             pace = await job.pace(world)
-            due = next_due(self._schedule, state, now=now, retry=self._retry, pace=pace)
+            due = next_due(self._schedule, state, now=now, retry=self._retry(pace), pace=pace)
         if due > now:
             await wait_for(self._schedule, due, now)
         elif await world.storage.claim_tick(state, due=due, until=now + job.lease):
             await self._run_claimed()
 
+    def _retry(self, pace: timedelta = timedelta(0)) -> timedelta:
+        """The pause after a run that did not cover all: at first the job's own, then twice that and so on, and no
+        shorter than the budget's pace."""
+        if self._failures <= 1:
+            return self._job.retry
+        return max(min(self._job.retry * (1 << min(self._failures - 1, 20)), LONGEST_RETRY), pace)
+
     async def _run_claimed(self) -> None:
-        job, world = self._job, self._world
-        done_at = None
+        try:
+            done_at = await self._covered_at()
+        except asyncio.CancelledError:
+            await self._finish(None)
+            raise
+        self._failures = 0 if done_at else self._failures + 1
+        await self._finish(done_at)
+
+    async def _covered_at(self) -> datetime | None:
+        job = self._job
         try:
             async with asyncio.timeout(job.lease.total_seconds()):
-                done_at = await job.run(world)
+                return await job.run(self._world)
         except TimeoutError:
             log.warning("job took too long", job=job.name, seconds=job.lease.total_seconds())
         except FreshrateError as error:
             log.warning("job failed", job=job.name, error=str(error))
         except Exception:  # a defect in one run must not end the schedule
-            log.exception("job failed")
-        finally:
-            self._retry = job.retry if done_at else min(self._retry * 2, LONGEST_RETRY)
-            await world.storage.finish_tick(job.name, now=world.clock(), done_at=done_at)
+            log.exception("job failed", job=job.name)
+        return None
+
+    async def _finish(self, done_at: datetime | None) -> None:
+        """A claim that cannot be ended now ends by itself with its lease."""
+        world = self._world
+        try:
+            await world.storage.finish_tick(self._job.name, now=world.clock(), done_at=done_at)
+        except FreshrateError as error:
+            log.warning("claim not ended", job=self._job.name, error=str(error))

@@ -206,8 +206,9 @@ class PostgresServer:
             lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
+        # The file is there a moment before its lines are.
         return (
-            lines[0] == str(self.pid) and len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
+            len(lines) > _STATUS_LINE and lines[0] == str(self.pid) and lines[_STATUS_LINE].strip() == "ready"
         )
 
     def _signal(self, number: signal.Signals) -> None:
@@ -235,9 +236,11 @@ class PostgresServer:
 def postgresql_server() -> Iterator[PostgresServer]:
     """The server of this test process. Who stops or pauses it brings it back."""
     server = PostgresServer()
-    server.start()
-    yield server
-    server.remove()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

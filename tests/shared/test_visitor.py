@@ -90,6 +90,16 @@ async def test_a_deadline_is_told_as_one(tmp_path: Path, monkeypatch: pytest.Mon
         assert report.unanswered == {1}
 
 
+async def test_an_answer_of_any_source_counts_as_one(both: tuple[World, Upstreams]) -> None:
+    world, upstreams = both
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, 999_999)
+    assert [(one.kind, one.detail) for one in report.failures] == [
+        (FailureKind.VISITED, "simulator does not know this currency.")
+    ]
+    assert report.unanswered == frozenset()
+
+
 async def test_only_what_the_first_source_lacks_is_asked_of_the_next(both: tuple[World, Upstreams]) -> None:
     world, upstreams = both
     await upstreams.fault(path="quotes", kind="missing", ids=[1027])

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from shared.domain.schedule import Every
-from shared.errors import FreshrateError, QueueUnavailable, WorkerGone
+from shared.errors import FreshrateError, QueueUnavailable, StorageUnavailable, WorkerGone
 from shared.messages import RefreshRates, Role
 from shared.opening import World, require_servers
 from shared.queue.in_process import InProcessQueue
@@ -90,6 +90,46 @@ async def test_a_job_that_breaks_is_tried_again_and_the_schedule_lives_on(world:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (await world.storage.schedule_state("breaking")).done_at is None
+
+
+async def test_a_stop_in_the_middle_of_a_job_ends_the_schedule_though_the_store_is_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def endless(_world: World) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def down(*_: object, **__: object) -> None:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(type(world.storage), "finish_tick", down)
+    job = Job(
+        name="endless", role=Role.PRICING, schedule=lambda _settings: Every(timedelta(hours=1)), run=endless
+    )
+    task = asyncio.create_task(Scheduler(job, world).run())
+    await asyncio.wait_for(begun.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 1)
+    assert task.cancelled()
+
+
+async def test_retries_begin_with_the_jobs_own_pause_then_double_and_keep_the_pace(world: World) -> None:
+    async def never(_world: World) -> None:
+        return None
+
+    job = Job(
+        name="never", role=Role.PRICING, schedule=lambda _settings: Every(timedelta(hours=1)), run=never
+    )
+    scheduler = Scheduler(job, world)
+    pauses = []
+    for _ in range(7):
+        await scheduler._run_claimed()
+        pauses.append(scheduler._retry().total_seconds())
+    assert pauses == [15, 30, 60, 120, 240, 300, 300]
+    assert scheduler._retry(timedelta(hours=2)) == timedelta(hours=2)
 
 
 async def test_a_queue_that_is_away_does_not_stop_the_heart(

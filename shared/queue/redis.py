@@ -16,7 +16,7 @@ from shared.errors import WorkerGone
 from shared.messages import Command, Fact, Role
 from shared.ports import Batch, DeadLetter, Delivery, LostClaim, QueueDepth, StreamEvent
 from shared.queue import keys, scripts
-from shared.queue.link import RedisLink
+from shared.queue.link import RedisLink, Script, Word
 from shared.queue.stream import FactStream
 from shared.queue.wire import (
     command_from,
@@ -33,7 +33,15 @@ _BLOCK_S = 2.0
 _SHORTEST_BLOCK_S = 0.01
 """To Redis a block of 0 means for ever."""
 
-_Argument = str | bytes | int
+_SUBMIT = Script(scripts.SUBMIT)
+_TAKE = Script(scripts.TAKE)
+_FINISH = Script(scripts.FINISH)
+_ANNOUNCE = Script(scripts.ANNOUNCE)
+_GIVE_BACK = Script(scripts.GIVE_BACK)
+_HEARTBEAT = Script(scripts.HEARTBEAT)
+_RETIRE = Script(scripts.RETIRE)
+_RESCUE = Script(scripts.RESCUE)
+_DEPTH = Script(scripts.DEPTH)
 
 
 class RedisQueue:
@@ -42,30 +50,20 @@ class RedisQueue:
     def __init__(self, url: str, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._link = RedisLink(url)
-        register = self._link.client.register_script
-        self._submit = register(scripts.SUBMIT)
-        self._take = register(scripts.TAKE)
-        self._finish = register(scripts.FINISH)
-        self._announce = register(scripts.ANNOUNCE)
-        self._give_back = register(scripts.GIVE_BACK)
-        self._heartbeat = register(scripts.HEARTBEAT)
-        self._retire = register(scripts.RETIRE)
-        self._rescue = register(scripts.RESCUE)
-        self._depth = register(scripts.DEPTH)
 
     async def ping(self) -> None:
-        async with self._link.answers():
-            await self._link.client.ping()
+        async with self._link.answers(), self._link.session() as redis:
+            await redis.ask(("PING",))
 
     async def close(self) -> None:
         await self._link.close()
 
     async def submit(self, role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
-        arguments: list[_Argument] = [max(1, wait // timedelta(milliseconds=1))]
+        arguments: list[Word] = [max(1, wait // timedelta(milliseconds=1))]
         for command in commands:
             currencies = currencies_of(command)
             arguments += [command.id, open_ended(command), len(currencies), *currencies]
-        lost = await self._run(self._submit, role, arguments)
+        lost = await self._run(_SUBMIT, role, arguments)
         if lost is None:
             raise WorkerGone
         return [
@@ -74,7 +72,7 @@ class RedisQueue:
         ]
 
     async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:
-        batch = _batch(await self._run(self._take, role, [worker]))
+        batch = _batch(await self._run(_TAKE, role, [worker]))
         if block is None:
             return batch
         loop = asyncio.get_running_loop()
@@ -85,16 +83,9 @@ class RedisQueue:
 
     async def _wait_for_one(self, role: Role, worker: str, seconds: float) -> Batch:
         """BLMOVE with the take script right behind it, so that the rest of the burst costs no second round trip."""
-        async with self._link.answers(seconds + 1), self._link.waiting.pipeline(transaction=False) as both:
-            both.blmove(
-                keys.commands(role),
-                keys.processing(role, worker),
-                seconds,  # type: ignore[arg-type]  # Redis takes fractions of a second
-                "LEFT",
-                "RIGHT",
-            )
-            both.eval(scripts.TAKE, len(keys.of_role(role)), *keys.of_role(role), *_names(role), worker)
-            _, answer = await both.execute()
+        blmove = ("BLMOVE", keys.commands(role), keys.processing(role, worker), "LEFT", "RIGHT", seconds)
+        async with self._link.answers(seconds + 1), self._link.session() as redis:
+            answer = await redis.run(_TAKE, keys.of_role(role), [*_names(role), worker], after=[blmove])
         return replace(_batch(answer), was_waited_for=True)
 
     async def finish(
@@ -107,39 +98,38 @@ class RedisQueue:
         dead: Sequence[DeadLetter] = (),
     ) -> None:
         conditions = conditions_of(facts, (*done, *(letter.delivery for letter in dead)))
-        arguments: list[_Argument] = [worker, len(facts)]
+        arguments: list[Word] = [worker, len(facts)]
         for fact, condition in zip(facts, conditions, strict=True):
             arguments += [condition or "", fact_to(fact)]
         for delivery in done:
             arguments += _ended(delivery, b"")
         for letter in dead:
             arguments += _ended(letter.delivery, letter_to(letter, at=self._clock()))
-        await self._run(self._finish, role, arguments)
+        await self._run(_FINISH, role, arguments)
 
     async def give_back(self, role: Role, worker: str, deliveries: Sequence[Delivery]) -> None:
-        await self._run(self._give_back, role, [worker, *(delivery.payload for delivery in deliveries)])
+        await self._run(_GIVE_BACK, role, [worker, *(delivery.payload for delivery in deliveries)])
 
     async def announce(self, facts: Sequence[Fact]) -> None:
-        await self._run(self._announce, Role.PRICING, list(map(fact_to, facts)))
+        await self._run(_ANNOUNCE, Role.PRICING, list(map(fact_to, facts)))
 
     async def heartbeat(self, role: Role, worker: str) -> None:
-        await self._run(self._heartbeat, role, [worker])
+        await self._run(_HEARTBEAT, role, [worker])
 
     async def retire(self, role: Role, worker: str) -> None:
-        await self._run(self._retire, role, [worker])
+        await self._run(_RETIRE, role, [worker])
 
     async def rescue(self, role: Role) -> int:
-        return int(await self._run(self._rescue, role, []))
+        return int(await self._run(_RESCUE, role, []))
 
     async def depth(self, role: Role) -> QueueDepth:
-        return QueueDepth(*await self._run(self._depth, role, []))
+        return QueueDepth(*await self._run(_DEPTH, role, []))
 
     def events(self) -> AsyncGenerator[StreamEvent]:
         return FactStream(self._link).events()
 
-    async def _run(self, script: Any, role: Role, arguments: Sequence[_Argument]) -> Any:  # noqa: ANN401 - as many types as scripts answer
-        async with self._link.answers():
-            return await script(keys=keys.of_role(role), args=[*_names(role), *arguments])
+    async def _run(self, script: Script, role: Role, arguments: Sequence[Word]) -> Any:  # noqa: ANN401 - as many types as scripts answer
+        return await self._link.run(script, keys.of_role(role), [*_names(role), *arguments])
 
 
 def _names(role: Role) -> tuple[str, str]:
@@ -159,7 +149,7 @@ def _delivery(payload: bytes, came_back: int, now: datetime) -> Delivery:
     return Delivery(payload, command, attempt=came_back + 1, time_left=time_left(command, now=now))
 
 
-def _ended(delivery: Delivery, letter: bytes) -> list[_Argument]:
+def _ended(delivery: Delivery, letter: bytes) -> list[Word]:
     """The end of one delivery, as the finish script reads it."""
     if delivery.command is None:
         return [delivery.payload, "", letter, 0]

@@ -7,15 +7,13 @@ that the last entry it saw still stands in the stream; a trimmed, emptied or res
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
 from shared.errors import QueueUnavailable
 from shared.ports import Announced, Gap, Outage, StreamEvent
 from shared.queue import keys
-from shared.queue.link import RedisLink
+from shared.queue.link import RedisLink, RedisSession
 from shared.queue.wire import fact_from
 
 _BLOCK_S = 2.0
@@ -60,23 +58,29 @@ class FactStream:
                     yield Outage()
                 await self._link.pause(self._pause())
 
-    async def _is_continuous(self, redis: Redis) -> bool:
+    async def _is_continuous(self, redis: RedisSession) -> bool:
         if self._place is None or self._place == _NOTHING_SEEN:
             return False
         async with self._link.answers():
-            return bool(await redis.xrange(keys.FACTS, self._place, self._place))
+            (found,) = await redis.ask(("XRANGE", keys.FACTS, self._place, self._place))
+        return bool(found)
 
-    async def _end(self, redis: Redis) -> str:
+    async def _end(self, redis: RedisSession) -> str:
         async with self._link.answers():
-            last: Any = await redis.xrevrange(keys.FACTS, count=1)
+            (last,) = await redis.ask(("XREVRANGE", keys.FACTS, "+", "-", "COUNT", 1))
         return str(last[0][0], "ascii") if last else _NOTHING_SEEN
 
-    async def _next_entries(self, redis: Redis) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    async def _next_entries(self, redis: RedisSession) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        block = int(_BLOCK_S * 1000)
+        place = self._place or _NOTHING_SEEN
         async with self._link.answers(_SILENCE_S):
-            streams: Any = await redis.xread(
-                {keys.FACTS: self._place or _NOTHING_SEEN}, count=_AT_ONCE, block=int(_BLOCK_S * 1000)
+            (streams,) = await redis.ask(
+                ("XREAD", "COUNT", _AT_ONCE, "BLOCK", block, "STREAMS", keys.FACTS, place)
             )
-        return streams[0][1] if streams else []
+        return [
+            (place, dict(zip(fields[::2], fields[1::2], strict=True)))
+            for place, fields in (streams[0][1] if streams else ())
+        ]
 
     def _note_success(self) -> None:
         if self._failures:

@@ -203,6 +203,26 @@ async def test_a_queue_that_turns_into_another_type_ends_a_blocked_take(
         await taking
 
 
+async def test_scripts_that_the_server_forgot_while_a_worker_waited_are_sent_again(
+    queue: RedisQueue, redis: Redis
+) -> None:
+    await queue.heartbeat(ROLE, "w")
+    taking = asyncio.create_task(queue.take(ROLE, "w", block=LONG))
+    await blocked(redis, 1)
+    await redis.script_flush()
+    command = refresh(1)
+    assert await queue.submit(ROLE, [command], wait=LONG) == []
+    assert ids((await taking).deliveries) == [command.id]
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_before_it_is_used(
+    queue: RedisQueue, redis: Redis
+) -> None:
+    await queue.heartbeat(ROLE, "w")
+    await redis.client_kill_filter(_type="normal", skipme=True)
+    assert (await queue.depth(ROLE)).workers == 1
+
+
 async def test_more_callers_than_connections_are_all_served(queue: RedisQueue) -> None:
     await queue.heartbeat(ROLE, "w")
     asked = [queue.submit(ROLE, [refresh(number)], wait=LONG) for number in range(1, 201)]

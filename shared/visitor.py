@@ -160,11 +160,12 @@ class Visitor:
             1 if errand.reason is not VisitReason.POLL and sources_left > 1 else ATTEMPTS[errand.reason]
         )
         time_left = errand.time_for_one_of(sources_left)
-        made = (
+        made = [
             self._make_call(source, call, errand, time_left=time_left, attempts=attempts)
             for call in source.plan(sorted(currency_ids), errand.ranks)
-        )
-        return set().union(*await asyncio.gather(*made))
+        ]
+        # A refresh is one call, and a task for it would cost as much as reading its answer.
+        return await made[0] if len(made) == 1 else set().union(*await asyncio.gather(*made))
 
     async def _make_call(
         self, source: PriceSource, call: Call[Quotes], errand: _Errand, *, time_left: timedelta, attempts: int

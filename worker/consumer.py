@@ -52,13 +52,13 @@ class Consumer:
         self._worker = worker
         self._world = world
         self._stopping = False
-        self._taking: asyncio.Future[Batch] | None = None
+        self._waiting: asyncio.Timeout | None = None
 
     def stop(self) -> None:
-        """Finishes what is in hand and takes nothing more. What a cancelled take moved is given back at the end."""
+        """Finishes what is in hand and takes nothing more. What a take moved that is ended here is given back at the end."""
         self._stopping = True
-        if self._taking:
-            self._taking.cancel()
+        if self._waiting and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         pause = 0.05
@@ -82,15 +82,13 @@ class Consumer:
 
     async def _take(self) -> Batch | None:
         """All that can be worked on now; None where nothing came or the worker stops."""
-        self._taking = asyncio.ensure_future(self._world.queue.take(self._role, self._worker, block=BLOCK))
         try:
-            batch = await self._taking
-        except asyncio.CancelledError:
-            if self._stopping and self._taking.cancelled():
-                return None
-            raise
+            async with asyncio.timeout(None) as self._waiting:
+                batch = await self._world.queue.take(self._role, self._worker, block=BLOCK)
+        except TimeoutError:
+            return None
         finally:
-            self._taking.cancel()
+            self._waiting = None
         if not batch.deliveries:
             return None
         if batch.others_at_work or not batch.was_waited_for or len(batch.deliveries) > 1:

@@ -17,9 +17,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON may be anything; the c
     is no telling which of the two was meant.
     """
     try:
-        return json.loads(
-            body.decode(), parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique
-        )
+        return _DECODER.decode(body.decode())
     except RecursionError as error:
         raise UpstreamMalformed("The source answered with JSON nested too deeply.") from error
     except ValueError as error:
@@ -31,3 +29,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return members
+
+
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique)

@@ -6,6 +6,15 @@ from shared.domain.allowance import Allowance
 from shared.storage.engine import OnEngine
 
 _STATE = TypeAdapter(Allowance)
+_FIRST = """
+    INSERT INTO allowances (source, version, state)
+    SELECT $1, CAST($2 AS bigint) + 1, $3 WHERE set_config('synchronous_commit', 'off', true) = 'off'
+    ON CONFLICT DO NOTHING
+"""
+_NEXT = """
+    UPDATE allowances SET version = version + 1, state = $3
+    WHERE source = $1 AND version = $2 AND set_config('synchronous_commit', 'off', true) = 'off'
+"""
 
 
 class Allowances(OnEngine):
@@ -25,17 +34,5 @@ class Allowances(OnEngine):
         new state at once all the same; a database server that crashes may forget the calls of its last half second,
         and nothing else.
         """
-        replaced = await self._engine.execute(
-            """
-            INSERT INTO allowances (source, version, state)
-            SELECT $1, CAST($2 AS bigint) + 1, $3
-            WHERE set_config('synchronous_commit', 'off', true) = 'off'
-                AND (CAST($2 AS bigint) = 0 OR EXISTS (SELECT 1 FROM allowances WHERE source = $1))
-            ON CONFLICT (source) DO UPDATE SET version = excluded.version, state = excluded.state
-                WHERE allowances.version = CAST($2 AS bigint)
-            """,
-            source,
-            version,
-            _STATE.dump_json(allowance).decode(),
-        )
-        return replaced == 1
+        state = _STATE.dump_json(allowance).decode()
+        return await self._engine.execute(_NEXT if version else _FIRST, source, version, state) == 1

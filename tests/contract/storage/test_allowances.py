@@ -72,7 +72,7 @@ async def test_on_postgresql_an_allowance_alone_does_not_wait_for_the_disk(
         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN INSERT INTO noted VALUES (TG_TABLE_NAME, current_setting('synchronous_commit')); RETURN NULL; END
         $$;
-        CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON allowances DEFERRABLE INITIALLY DEFERRED
+        CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT OR UPDATE ON allowances DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION note();
         CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON visits DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION note();
@@ -82,6 +82,14 @@ async def test_on_postgresql_an_allowance_alone_does_not_wait_for_the_disk(
     await storage.record_visit(visit())
     await storage.replace_allowance(SOURCE, FULL, version=0)
     await storage.record_visit(visit())
+    await storage.replace_allowance(SOURCE, Allowance(), version=1)
+    await storage.record_visit(visit())
     await storage.close()
     rows = await connection.fetch("SELECT place, waits FROM noted")
-    assert [tuple(row) for row in rows] == [("visits", "on"), ("allowances", "off"), ("visits", "on")]
+    assert [tuple(row) for row in rows] == [
+        ("visits", "on"),
+        ("allowances", "off"),
+        ("visits", "on"),
+        ("allowances", "off"),
+        ("visits", "on"),
+    ]

@@ -17,9 +17,9 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
+from deploy.servers.postgresql import PostgresServer
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.processes import Running, Stack, free_port, until
-from tests.servers.postgresql import PostgresServer
-from tests.servers.valkey import ValkeyServer
 
 CONNECTIONS = 64
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}

@@ -19,9 +19,9 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
+from deploy.servers.postgresql import PostgresServer
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.processes import Running, Stack, free_port, until
-from tests.servers.postgresql import PostgresServer
-from tests.servers.valkey import ValkeyServer
 
 WARM_UP = 50
 CURRENCIES = (1, 1027, 1839, 52, 5426, 74, 2010, 1958)

@@ -1,3 +1,3 @@
 """Fixtures of all tests: real servers, one of each per test process."""
 
-pytest_plugins = ["tests.servers.postgresql", "tests.servers.valkey"]
+pytest_plugins = ["tests.servers"]

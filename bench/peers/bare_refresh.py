@@ -32,7 +32,7 @@ async def work(redis_url: str, database_url: str, source_url: str) -> None:
     )
     async with aiohttp.ClientSession() as http:
         while True:
-            command = json.loads(await redis.blmove(COMMANDS, "bare:doing", 0, "LEFT", "RIGHT"))
+            command = json.loads(await redis.blmove(COMMANDS, "bare:doing", 0, "LEFT", "RIGHT") or "")
             async with http.get(source_url, params={"id": command["currency_id"]}) as response:
                 (coin,) = json.loads(await response.read(), parse_float=str)["data"]
             price = coin["quote"][0]["price"]
@@ -62,9 +62,12 @@ async def serve(redis_url: str, port: int) -> None:
         await redis.rpush(COMMANDS, json.dumps(command))
         return web.Response(body=await answer, content_type="application/json")
 
+    async def ready(_request: web.Request) -> web.Response:
+        return web.Response()
+
     app = web.Application()
     app.router.add_get("/{currency_id}/", refresh)
-    app.router.add_get("/", lambda _request: web.Response())
+    app.router.add_get("/", ready)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

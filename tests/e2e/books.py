@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection, Sequence
 
+from deploy.servers.valkey import ValkeyServer
 from shared.messages import Role
 from shared.queue import keys
 from tests.e2e.processes import Running, until
-from tests.servers.valkey import ValkeyServer
 
 
 def is_claimed(valkey: ValkeyServer, *currency_ids: int) -> bool:

@@ -7,11 +7,11 @@ import time
 import aiohttp
 import pytest
 
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.books import claimed, entry, holder_of, is_claimed
 from tests.e2e.faults import calls_of, fault, visited
 from tests.e2e.processes import Stack
 from tests.e2e.test_rates import catalog_ready, get
-from tests.servers.valkey import ValkeyServer
 
 PATIENT = {"REFRESH_TIMEOUT_SECONDS": "25"}
 """So that no deadline ends what a busy machine takes longer for."""

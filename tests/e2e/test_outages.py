@@ -8,11 +8,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from deploy.servers.postgresql import PostgresServer
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.faults import fault, heal
 from tests.e2e.processes import Running, Stack, until
 from tests.e2e.test_rates import catalog_ready, get
-from tests.servers.postgresql import PostgresServer
-from tests.servers.valkey import ValkeyServer
 
 
 async def test_a_hanging_source_ends_at_the_deadline(stack: Stack, http: aiohttp.ClientSession) -> None:

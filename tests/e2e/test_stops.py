@@ -4,11 +4,11 @@ import asyncio
 
 import aiohttp
 
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.books import claimed
 from tests.e2e.faults import calls_of, fault, heal, visited
 from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
-from tests.servers.valkey import ValkeyServer
 
 LIMIT = 10.0
 """Seconds that a process has between SIGTERM and its end."""

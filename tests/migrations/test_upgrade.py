@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from deploy.servers.postgresql import PostgresServer
 from migrations.head import VERSIONS, head_revision
 from migrations.upgrade import configuration, upgrade
 from shared.errors import StorageUnavailable
-from tests.servers.postgresql import PROJECT, PostgresServer
+from tests.servers import PROJECT
 
 
 async def apply_by_hand(database: str) -> tuple[int, str]:

@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from deploy.servers.valkey import ValkeyServer
 from tests.contract.queue.arena import Arena, OpenArena, in_process_arena, redis_arena
-from tests.servers.valkey import ValkeyServer
 
 
 @pytest.fixture(scope="session", params=["in_process", "redis"])

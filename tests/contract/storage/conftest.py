@@ -6,10 +6,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from deploy.servers.postgresql import PostgresServer
 from shared.ports import Storage
 from shared.settings import Settings
 from shared.storage import open_storage
-from tests.servers.postgresql import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from deploy.servers.postgresql import PostgresServer
 from shared.errors import StorageUnavailable
 from shared.ports import Storage
 from shared.settings import Settings
@@ -13,7 +14,6 @@ from shared.storage.postgresql import PostgresEngine
 from shared.storage.recording_postgresql import PostgresRateWriter
 from shared.storage.sql_storage import SqlStorage
 from tests.contract.storage.samples import NOW, load_currencies, observation
-from tests.servers.postgresql import PostgresServer
 
 
 async def test_a_stopped_server_is_said_at_once_and_service_returns_with_it(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from deploy.servers.valkey import ValkeyServer
 from shared.queue.redis import RedisQueue
-from tests.servers.valkey import ValkeyServer
 
 
 @pytest.fixture

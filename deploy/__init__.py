@@ -1,0 +1,1 @@
+"""What runs freshrate: locked dependencies, the production shape without Docker, boards and alerts."""

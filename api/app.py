@@ -5,7 +5,6 @@ import sys
 from collections.abc import AsyncIterator
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from api.catalog import Catalog
 from api.context import CONTEXT, ApiContext
@@ -14,13 +13,14 @@ from api.gate import gate
 from api.keys import Keys
 from api.limits import RateLimit
 from api.memory import RateMemory
-from api.metrics import RateAge, RefreshMetrics, RequestMetrics
+from api.metrics import RateAge, RefreshMetrics, RequestMetrics, StreamGauges
 from api.refresh import Refresher
 from api.request_log import RequestLog
 from api.river import River
 from api.routes import add_routes
 from shared.domain.times import Clock, utc_now
 from shared.ports import Queue, Storage
+from shared.registry import Registry
 from shared.settings import Settings
 
 LARGEST_BODY = 1024 * 1024
@@ -35,7 +35,7 @@ def create_app(
     queue: Queue,
     visitor: RateVisitor,
     clock: Clock = utc_now,
-    registry: CollectorRegistry | None = None,
+    registry: Registry | None = None,
     is_simulated: bool = False,
 ) -> web.Application:
     """Storage and queue stay the caller's to close."""
@@ -46,7 +46,7 @@ def create_app(
         queue=queue,
         visitor=visitor,
         clock=clock,
-        registry=CollectorRegistry() if registry is None else registry,
+        registry=Registry() if registry is None else registry,
         is_simulated=is_simulated,
     )
     add_routes(app)
@@ -63,7 +63,7 @@ def _context(
     queue: Queue,
     visitor: RateVisitor,
     clock: Clock,
-    registry: CollectorRegistry,
+    registry: Registry,
     is_simulated: bool,
 ) -> ApiContext:
     memory = RateMemory(
@@ -85,6 +85,10 @@ def _context(
     request_metrics = RequestMetrics()
     registry.register(request_metrics)
     registry.register(RateAge(lambda: memory.newest_fetch, clock))
+    river = River(
+        storage=storage, queue=queue, memory=memory, catalog=catalog, refresher=refresher, clock=clock
+    )
+    registry.register(StreamGauges(river))
     return ApiContext(
         settings=settings,
         storage=storage,
@@ -101,7 +105,7 @@ def _context(
             clock=clock,
             timeout=settings.refresh_timeout_seconds,
         ),
-        river=River(storage=storage, queue=queue, memory=memory, catalog=catalog, refresher=refresher),
+        river=river,
         keys=Keys(settings.api_keys, clock),
         refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
         request_metrics=request_metrics,

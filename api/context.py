@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from api.catalog import Catalog
 from api.direct import DirectVisits
@@ -16,6 +15,7 @@ from api.request_log import RequestLog
 from api.river import River
 from shared.domain.times import Clock
 from shared.ports import Queue, Storage
+from shared.registry import Registry
 from shared.settings import Settings
 
 
@@ -27,7 +27,7 @@ class ApiContext:
     storage: Storage
     queue: Queue
     clock: Clock
-    registry: CollectorRegistry
+    registry: Registry
     memory: RateMemory
     catalog: Catalog
     refresher: Refresher

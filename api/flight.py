@@ -17,6 +17,8 @@ class Flight:
 
     currency_id: int
     request_id: str
+    traceparent: str
+    """The span of that request, or nothing."""
     command_id: str
     """The command that it depends on: its own, or that of whoever holds the claim."""
     floor: datetime

@@ -15,6 +15,7 @@ from api import request_ids
 from api.context import CONTEXT
 from api.errors import defect_answer, http_problem, problem_answer
 from api.request_log import RequestRecord
+from shared import tracing
 from shared.errors import ForeignOrigin, FreshrateError
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ PROBLEM = web.RequestKey("problem", FreshrateError)
 """Set by handlers that answer an expected failure themselves, so that the log says why."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+TRACED = ("/api/", "/services/")
 CLIENT_GONE = 499
 """Logged for a client that left before its answer; nobody receives it."""
 
@@ -37,7 +39,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     structlog.contextvars.bind_contextvars(request_id=request_id)
     status = CLIENT_GONE
     try:
-        response = await _answer(request, handler)
+        response = await _traced(request, handler, request_id)
         status = response.status
         if not response.prepared:
             response.headers[request_ids.HEADER] = request_id
@@ -45,6 +47,33 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     finally:
         _record(request, request_id, status, perf_counter() - began)
+
+
+async def _traced(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    """A span around what a client asked; health checks and scrapes would only hide those."""
+    if not tracing.is_on() or not request.path.startswith(TRACED):
+        return await _answer(request, handler)
+    route = _route_of(request)
+    with tracing.span(
+        f"{request.method} {route}",
+        kind=tracing.Kind.SERVER,
+        parents=[request.headers.get("traceparent", "")],
+        attributes={
+            "http.request.method": request.method,
+            "http.route": route,
+            "freshrate.request_id": request_id,
+        },
+    ) as span:
+        response = await _answer(request, handler)
+        span.note({"http.response.status_code": response.status})
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            span.fail(_why(request.get(PROBLEM), response.status) or "")
+        return response
+
+
+def _route_of(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,8 +114,7 @@ def is_foreign(request: web.BaseRequest) -> bool:
 
 def _record(request: web.Request, request_id: str, status: int, seconds: float) -> None:
     api = request.app[CONTEXT]
-    resource = request.match_info.route.resource
-    api.request_metrics.count(resource.canonical if resource else "none", status, seconds)
+    api.request_metrics.count(_route_of(request), status, seconds)
     error = request.get(PROBLEM)
     api.request_log.add(
         RequestRecord(

@@ -7,6 +7,7 @@ scrapes. Labels are routes, never paths, so their number is bounded.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -59,6 +60,37 @@ class RateAge(Collector):
         if newest is not None:
             family.add_metric([], max(0.0, (self._clock() - newest).total_seconds()))
         yield family
+
+
+class Stream(Protocol):
+    """What `api.river` tells of the stream of facts."""
+
+    @property
+    def is_flowing(self) -> bool: ...
+
+    @property
+    def lag(self) -> float | None: ...
+
+
+class StreamGauges(Collector):
+    """Whether facts are heard, and how late."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "freshrate_stream_up",
+            "1 while the stream of facts is read, else 0.",
+            value=self._stream.is_flowing,
+        )
+        lag = GaugeMetricFamily(
+            "freshrate_stream_lag_seconds",
+            "How long after its announcement the fact that came last was handled.",
+        )
+        if self._stream.lag is not None:
+            lag.add_metric([], self._stream.lag)
+        yield lag
 
 
 class RefreshMetrics:

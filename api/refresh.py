@@ -21,6 +21,7 @@ from api.errors import error_of, problem_of
 from api.flight import Flight, Outcome
 from api.memory import RateMemory
 from api.metrics import RefreshMetrics
+from shared import tracing
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
 from shared.domain.visit import Failure, FailureKind
@@ -183,11 +184,13 @@ class Refresher:
     # Launching
 
     def _launch(self, currency_ids: Collection[int], request_id: str, deadline: float) -> None:
-        command = self._command(currency_ids, request_id)
+        traceparent = tracing.traceparent()
+        command = self._command(currency_ids, request_id, traceparent)
         for currency_id in currency_ids:
             flight = Flight(
                 currency_id=currency_id,
                 request_id=request_id,
+                traceparent=traceparent,
                 command_id=command.id,
                 floor=command.created_at,
                 deadline=deadline,
@@ -200,16 +203,17 @@ class Refresher:
         """Sends a command of its own for a flight that is under way."""
         if flight.is_over or flight.time_left < WORTH_ANOTHER:
             return
-        command = self._command([flight.currency_id], flight.request_id)
+        command = self._command([flight.currency_id], flight.request_id, flight.traceparent)
         flight.command_id = command.id
         self._post(command)
 
-    def _command(self, currency_ids: Collection[int], request_id: str) -> RefreshRates:
+    def _command(self, currency_ids: Collection[int], request_id: str, traceparent: str) -> RefreshRates:
         return RefreshRates(
             id=uuid4().hex,
             currency_ids=tuple(currency_ids),
             created_at=self._clock(),
             request_id=request_id,
+            traceparent=traceparent,
         )
 
     def _post(self, command: RefreshRates) -> None:

@@ -14,6 +14,7 @@ from api.catalog import Catalog
 from api.memory import RateMemory
 from api.refresh import Refresher
 from shared.domain.rate import Rate
+from shared.domain.times import Clock
 from shared.errors import FreshrateError, QueueUnavailable
 from shared.messages import CatalogStored, Fact, RatesStored, RefreshFailed
 from shared.ports import Announced, Gap, Queue, Storage, StreamEvent
@@ -30,19 +31,29 @@ class River:
     """Reads the stream and keeps memory true."""
 
     def __init__(
-        self, *, storage: Storage, queue: Queue, memory: RateMemory, catalog: Catalog, refresher: Refresher
+        self,
+        *,
+        storage: Storage,
+        queue: Queue,
+        memory: RateMemory,
+        catalog: Catalog,
+        refresher: Refresher,
+        clock: Clock,
     ) -> None:
         self._storage = storage
         self._queue = queue
         self._memory = memory
         self._catalog = catalog
         self._refresher = refresher
+        self._clock = clock
         self._wake = asyncio.Event()
         self._catalog_is_old = True
         self._ask_again = False
         self._is_failing = False
         self.is_flowing = False
         """Whether the stream is being read."""
+        self.lag: float | None = None
+        """Seconds that the fact taken last was old then, by our clock and the queue's; it does not grow in silence."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -67,6 +78,7 @@ class River:
     def _take(self, event: StreamEvent) -> None:
         if isinstance(event, Announced):
             self._learn(event.fact)
+            self.lag = max(0.0, self._clock().timestamp() - event.announced_at)
         elif isinstance(event, Gap):
             self.is_flowing = True
             self._refresher.regain_queue()

@@ -36,6 +36,8 @@ class RefreshRates:
     created_at: datetime
     request_id: str
     """The id of the HTTP request, for the logs of both sides."""
+    traceparent: str = ""
+    """The span of the HTTP request as W3C writes it, where traces are on."""
     deadline_ms: int = 0
     """Milliseconds since 1970 by the queue's clock after which nobody waits any more; set by the queue."""
     kind: Literal["refresh_rates"] = "refresh_rates"

@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
-
 from shared.domain.times import Clock, utc_now
 from shared.errors import SettingsError
+from shared.gauges import AllowanceGauges, DatabaseGauges, QueueGauges
 from shared.ports import PriceSource, Queue, Storage
+from shared.process_meters import watch_process
 from shared.queue import open_queue
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.sources import build_sources
 from shared.storage import open_storage
 from shared.upstream import Upstream
+from shared.visit_meters import VisitMeters
 from shared.visitor import Visitor
 
 
@@ -28,7 +30,8 @@ class World:
     upstream: Upstream
     visitor: Visitor
     clock: Clock
-    registry: CollectorRegistry
+    registry: Registry
+    meters: VisitMeters
 
 
 def require_servers(settings: Settings) -> None:
@@ -50,21 +53,31 @@ def require_servers(settings: Settings) -> None:
 @asynccontextmanager
 async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[World]:
     """Opens everything, and closes it in reverse order."""
-    registry = CollectorRegistry()
+    registry = Registry()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(watch_process(registry))
         storage = await open_storage(settings, clock=clock)
         stack.push_async_callback(storage.close)
         queue = await open_queue(settings, clock=clock)
         stack.push_async_callback(queue.close)
         upstream = await stack.enter_async_context(Upstream(storage, clock=clock, registry=registry))
         sources = tuple(build_sources(settings))
+        meters = VisitMeters(registry)
+        allowances = AllowanceGauges(sources, upstream, clock)
+        books = QueueGauges(queue, settings.worker_roles)
+        for gauges in (allowances, books, DatabaseGauges(storage)):
+            registry.register(gauges)
+        for asking in (allowances, books):
+            registry.ask_first(asking.ask)
+        stack.push_async_callback(registry.close)
         yield World(
             settings=settings,
             storage=storage,
             queue=queue,
             sources=sources,
             upstream=upstream,
-            visitor=Visitor(sources=sources, upstream=upstream, storage=storage, clock=clock),
+            visitor=Visitor(sources=sources, upstream=upstream, storage=storage, clock=clock, meters=meters),
             clock=clock,
             registry=registry,
+            meters=meters,
         )

@@ -20,6 +20,16 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Of this process to its database."""
+
+    used: int
+    idle: int
+    waiting: int
+    """Statements that wait for one."""
+
+
 class Storage(Protocol):
     """The truth. Every method may raise StorageUnavailable; after an outage the next call works again."""
 
@@ -27,6 +37,8 @@ class Storage(Protocol):
         """Raises StorageUnavailable where the database does not answer."""
 
     async def close(self) -> None: ...
+
+    def connections(self) -> Connections: ...
 
     # Currencies
 
@@ -179,7 +191,13 @@ class Announced:
     """A fact and its place in the stream."""
 
     id: str
+    """Milliseconds since 1970 by the queue's clock, a dash, and a number."""
     fact: Fact
+
+    @property
+    def announced_at(self) -> float:
+        """Seconds since 1970, by the queue's clock."""
+        return int(self.id.partition("-")[0]) / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     worker_roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PRICING, Role.RANKING)
     worker_metrics_port: int = Field(default=9101, ge=0, le=65535)
 
+    otel_exporter_otlp_endpoint: str = ""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
@@ -126,6 +128,11 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("an http or https URL without query")
         return value.rstrip("/")
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _http_url_or_none(cls, value: str) -> str:
+        return cls._http_url(value) if value else value
 
     @field_validator("database_url")
     @classmethod

@@ -7,14 +7,16 @@ here: the caller does that, after the commit, with `facts_of`.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from shared import tracing
 from shared.domain.rate import Rate, RecordedRate, RecordOutcome
 from shared.domain.times import Clock
 from shared.domain.visit import Failure, FailureKind, Visit, VisitOutcome, VisitReason
+from shared.errand import Errand
 from shared.errors import (
     DeadlineExceeded,
     FreshrateError,
@@ -26,13 +28,12 @@ from shared.errors import (
 from shared.messages import MAX_RATES_PER_FACT, RatesStored
 from shared.ports import Call, PriceSource, Quotes, Storage
 from shared.upstream import Reply, Upstream
+from shared.visit_meters import Phase, VisitMeters
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = {VisitReason.POLL: 3, VisitReason.REFRESH: 2, VisitReason.DIRECT: 2}
 """Nobody waits for a poll, so it may try longer; whoever waits is better served by the next source, where there is one."""
-SHORTEST_SHARE = timedelta(seconds=2.5)
-"""Less time is no fair chance for a source: what it does with that is not held against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,53 +65,23 @@ def _rates(recorded: Sequence[RecordedRate], outcome: RecordOutcome) -> tuple[Ra
     return tuple(one.rate for one in recorded if one.outcome is outcome)
 
 
-@dataclass(slots=True)
-class _Errand:
-    """What is being asked for, and what came of it so far."""
-
-    wanted: set[int]
-    known: Collection[int]
-    reason: VisitReason
-    asked_at: datetime
-    ranks: Mapping[int, int]
-    deadline: float
-    recorded: list[RecordedRate] = field(default_factory=list)
-    errors: dict[int, FreshrateError] = field(default_factory=dict)
-    answered: set[int] = field(default_factory=set)
-    """Currencies that some source answered for, if only that it has none."""
-
-    def time_left(self) -> timedelta:
-        return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
-
-    def time_for_one_of(self, sources: int) -> timedelta:
-        """So that a source that hangs leaves time for the next ones."""
-        left = self.time_left()
-        return min(left, max(left / sources, SHORTEST_SHARE))
-
-    def answer(self, currency_ids: Collection[int], error: RateMissing) -> None:
-        """A source answered, and has no usable rate of these."""
-        self.answered |= set(currency_ids)
-        self.note(currency_ids, error)
-
-    def note(self, currency_ids: Collection[int], error: FreshrateError) -> None:
-        """A visit that failed says more than one that was not made, so it is not overwritten by one."""
-        for currency_id in currency_ids:
-            if isinstance(error, UpstreamError) or not isinstance(
-                self.errors.get(currency_id), UpstreamError
-            ):
-                self.errors[currency_id] = error
-
-
 class Visitor:
     """Visits the sources for rates."""
 
     def __init__(
-        self, *, sources: Sequence[PriceSource], upstream: Upstream, storage: Storage, clock: Clock
+        self,
+        *,
+        sources: Sequence[PriceSource],
+        upstream: Upstream,
+        storage: Storage,
+        clock: Clock,
+        meters: VisitMeters,
     ) -> None:
         self._sources = tuple(sources)
         self._upstream = upstream
         self._storage = storage
         self._clock = clock
+        self._meters = meters
 
     async def visit(
         self,
@@ -128,7 +99,7 @@ class Visitor:
         fetched as a listing. `known`: currencies that may be stored too where a listing brings them. Storage that is
         down is an end of every currency like any other: nothing is raised but for defects.
         """
-        errand = _Errand(
+        errand = Errand(
             wanted=set(currency_ids),
             known=known,
             reason=reason,
@@ -146,14 +117,14 @@ class Visitor:
             unanswered=frozenset(errand.wanted - errand.answered),
         )
 
-    async def _ask_source(self, source: PriceSource, errand: _Errand, *, sources_left: int) -> None:
+    async def _ask_source(self, source: PriceSource, errand: Errand, *, sources_left: int) -> None:
         rejected = await self._make_calls(source, errand.wanted, errand, sources_left)
         if rejected:
             errand.answer(rejected, RateMissing(f"{source.name} does not know this currency."))
             await self._make_calls(source, errand.wanted - rejected, errand, sources_left)
 
     async def _make_calls(
-        self, source: PriceSource, currency_ids: Collection[int], errand: _Errand, sources_left: int
+        self, source: PriceSource, currency_ids: Collection[int], errand: Errand, sources_left: int
     ) -> set[int]:
         """Side by side. Gives the ids that the source rejected."""
         attempts = (
@@ -168,12 +139,12 @@ class Visitor:
         return await made[0] if len(made) == 1 else set().union(*await asyncio.gather(*made))
 
     async def _make_call(
-        self, source: PriceSource, call: Call[Quotes], errand: _Errand, *, time_left: timedelta, attempts: int
+        self, source: PriceSource, call: Call[Quotes], errand: Errand, *, time_left: timedelta, attempts: int
     ) -> set[int]:
         """Gives the ids that the source rejected, with which the whole call failed."""
         started_at = self._clock()
         try:
-            reply = await self._upstream.ask(source, call, time_left=time_left, attempts=attempts)
+            reply = await self._ask(source, call, errand.reason, time_left=time_left, attempts=attempts)
             await self._store(source, call, reply, errand)
         except FreshrateError as error:
             errand.note(errand.wanted.intersection(call.currency_ids), error)
@@ -182,8 +153,30 @@ class Visitor:
                 return {int(one) for one in error.rejected if one.isdecimal()} & errand.wanted
         return set()
 
+    async def _ask(
+        self,
+        source: PriceSource,
+        call: Call[Quotes],
+        reason: VisitReason,
+        *,
+        time_left: timedelta,
+        attempts: int,
+    ) -> Reply[Quotes]:
+        with tracing.span(
+            "visit",
+            kind=tracing.Kind.CLIENT,
+            attributes={"source": source.name, "what": call.what, "reason": reason.value},
+            observe=self._observe(Phase.VISIT, reason),
+        ) as span:
+            reply = await self._upstream.ask(source, call, time_left=time_left, attempts=attempts)
+            span.note({"credits": reply.credits, "attempts": reply.attempts})
+        return reply
+
+    def _observe(self, phase: Phase, reason: VisitReason) -> tracing.Observe | None:
+        return self._meters.phase(phase) if reason is VisitReason.REFRESH else None
+
     async def _store(
-        self, source: PriceSource, call: Call[Quotes], reply: Reply[Quotes], errand: _Errand
+        self, source: PriceSource, call: Call[Quotes], reply: Reply[Quotes], errand: Errand
     ) -> None:
         observations = []
         refused = {
@@ -203,21 +196,29 @@ class Visitor:
                 observations.append(observation)
         arrived = {observation.currency_id for observation in observations}
         missing = errand.wanted.intersection(call.currency_ids) - arrived
-        recorded = await self._storage.record_rates(
-            observations,
-            fetched_at=max(reply.answered_at, errand.asked_at),
-            stored_at=self._clock(),
-            visit=Visit(
-                source=source.name,
-                reason=errand.reason,
-                what=call.what,
-                started_at=reply.started_at,
-                duration=reply.answered_at - reply.started_at,
-                outcome=VisitOutcome.PARTIAL if missing else VisitOutcome.DONE,
-                credits=reply.credits,
-                rates_stored=0,
-            ),
-        )
+        outcome = VisitOutcome.PARTIAL if missing else VisitOutcome.DONE
+        with tracing.span(
+            "store",
+            attributes={"rates": len(observations)},
+            observe=self._observe(Phase.STORE, errand.reason),
+        ):
+            recorded = await self._storage.record_rates(
+                observations,
+                fetched_at=max(reply.answered_at, errand.asked_at),
+                stored_at=self._clock(),
+                visit=Visit(
+                    source=source.name,
+                    reason=errand.reason,
+                    what=call.what,
+                    started_at=reply.started_at,
+                    duration=reply.answered_at - reply.started_at,
+                    outcome=outcome,
+                    credits=reply.credits,
+                    rates_stored=0,
+                ),
+            )
+        stored = sum(1 for one in recorded if one.outcome is RecordOutcome.STORED)
+        self._meters.count(source.name, errand.reason, outcome, stored=stored)
         errand.recorded.extend(recorded)
         errand.wanted -= arrived
         for currency_id in missing:
@@ -243,6 +244,7 @@ class Visitor:
             rates_stored=0,
             error=f"{type(error).__name__}: {error}",
         )
+        self._meters.count(source.name, reason, visit.outcome)
         try:
             await self._storage.record_visit(visit)
         except FreshrateError as journal_error:

@@ -5,17 +5,25 @@ import asyncio
 import sys
 
 from shared.errors import SettingsError
-from shared.opening import open_world, require_servers
-from shared.process import run_process
 from shared.settings import Settings, read_settings
 from worker.heartbeat import living_workers
-from worker.metrics import serve_metrics
-from worker.run import run_worker
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    # An orchestrator checks every few seconds: without what only serving needs, a check costs half the time.
+    from shared.opening import open_world  # noqa: PLC0415
+    from worker.metrics import serve_metrics  # noqa: PLC0415
+    from worker.run import run_worker  # noqa: PLC0415
+
     async with open_world(settings) as world, serve_metrics(settings, world.registry):
         await run_worker(world, stop)
+
+
+def run() -> int:
+    from shared.opening import require_servers  # noqa: PLC0415 - as above
+    from shared.process import run_process  # noqa: PLC0415 - as above
+
+    return run_process("worker", serve, requires=require_servers)
 
 
 def check() -> int:
@@ -31,7 +39,7 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="is a worker of WORKER_ROLES alive on this machine?"
     )
-    return check() if parser.parse_args().check else run_process("worker", serve, requires=require_servers)
+    return check() if parser.parse_args().check else run()
 
 
 if __name__ == "__main__":

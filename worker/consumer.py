@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from shared import tracing
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.visit import Failure, FailureKind, VisitReason
 from shared.errors import QueueUnavailable
 from shared.messages import Command, Fact, RefreshFailed, Role
 from shared.opening import World
 from shared.ports import Batch, DeadLetter, Delivery
+from shared.visit_meters import Phase
 from shared.visitor import VisitReport, facts_of
 
 log = structlog.get_logger(__name__)
@@ -110,7 +112,12 @@ class Consumer:
         """Fresh commands first: one that came back may take long, or do harm again."""
         fresh: list[_Work] = []
         returned: list[_Work] = []
+        now = self._world.clock()
         for delivery in batch.deliveries:
+            if delivery.command:
+                # Clocks differ: a sender's that is ahead of ours must not make this negative.
+                queued = (now - delivery.command.created_at).total_seconds()
+                self._world.meters.phase(Phase.QUEUE)(max(0.0, queued))
             if delivery.command is None:
                 await self._bury(delivery, "not a command of this version")
             elif delivery.attempt > MAX_ATTEMPTS:
@@ -134,7 +141,13 @@ class Consumer:
             request_id=",".join(command.request_id for command in commands)
         ):
             try:
-                await self._refresh(works, commands)
+                with tracing.span(
+                    "refresh",
+                    kind=tracing.Kind.CONSUMER,
+                    parents=[command.traceparent for command in commands],
+                    attributes={"commands": len(commands)},
+                ):
+                    await self._refresh(works, commands)
             except QueueUnavailable:
                 raise
             except Exception:  # a defect must not end the worker: the command comes back, alone
@@ -152,7 +165,13 @@ class Consumer:
             *facts_of(report, [command.id for command in commands]),
             *_failures(commands, report),
         ]
-        await self._finish(facts, done=[work.delivery for work in works])
+        announcing = tracing.span(
+            "announce",
+            attributes={"facts": len(facts)},
+            observe=self._world.meters.phase(Phase.ANNOUNCE),
+        )
+        with announcing:
+            await self._finish(facts, done=[work.delivery for work in works])
         log.info(
             "refreshed",
             currencies=len(report.recorded) + len(report.failures),

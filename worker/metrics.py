@@ -1,19 +1,40 @@
 """The worker's own small HTTP port: Prometheus metrics, and a liveness that depends on nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from shared.registry import Registry
 from shared.settings import Settings
+from worker.schedule import Scheduler
 
 log = structlog.get_logger(__name__)
 
 
+class JobGauges(Collector):
+    """When each scheduled job was last done, by whichever worker."""
+
+    def __init__(self, schedulers: Sequence[Scheduler]) -> None:
+        self._schedulers = schedulers
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(
+            "freshrate_job_last_success_timestamp_seconds",
+            "When the job was last done, in seconds since 1970.",
+            labels=["name"],
+        )
+        for scheduler in self._schedulers:
+            if scheduler.done_at:
+                family.add_metric([scheduler.name], scheduler.done_at.timestamp())
+        yield family
+
+
 @asynccontextmanager
-async def serve_metrics(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
+async def serve_metrics(settings: Settings, registry: Registry) -> AsyncIterator[None]:
     """Serves while the context lasts. A port in use is said and survived: several workers may share a machine."""
     if not settings.worker_metrics_port:
         yield
@@ -21,7 +42,7 @@ async def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Asyn
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(
-            body=generate_latest(registry),
+            body=await registry.scrape(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 

@@ -19,6 +19,7 @@ from shared.opening import World
 from worker.consumer import Consumer
 from worker.heartbeat import Heartbeat
 from worker.jobs import JOBS
+from worker.metrics import JobGauges
 from worker.schedule import Scheduler
 
 log = structlog.get_logger(__name__)
@@ -44,11 +45,9 @@ async def run_worker(world: World, stop: asyncio.Event, *, drain: float = DRAIN)
     heart = Heartbeat(roles, worker, world.queue)
     await heart.beat()
     heartbeat = asyncio.create_task(heart.run(), name="heartbeat")
-    schedules = [
-        asyncio.create_task(Scheduler(job, world).run(), name=f"schedule {job.name}")
-        for job in JOBS
-        if job.role in roles
-    ]
+    schedulers = [Scheduler(job, world) for job in JOBS if job.role in roles]
+    world.registry.register(JobGauges(schedulers))
+    schedules = [asyncio.create_task(one.run(), name=f"schedule {one.name}") for one in schedulers]
     working = [asyncio.create_task(consumer.run(), name="consumer") for consumer in consumers]
     log.info("worker ready", worker=worker, roles=[role.value for role in roles], pid=os.getpid())
     stopping = asyncio.create_task(stop.wait(), name="stop")

@@ -12,6 +12,7 @@ import aiocron
 import structlog
 from cronsim import CronSim
 
+from shared import tracing
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Cron, Every, Schedule, ScheduleState
 from shared.errors import FreshrateError
@@ -96,9 +97,12 @@ class Scheduler:
     """Runs one job whenever it is due, for as long as the worker lives."""
 
     def __init__(self, job: Job, world: World) -> None:
+        self.name = job.name
         self._job = job
         self._world = world
         self._schedule = job.schedule(world.settings)
+        self.done_at: datetime | None = None
+        """When the job was last done, by whichever worker, as far as this one knows."""
         self._failures = 0
         """Runs of this worker in a row that did not cover all."""
 
@@ -113,6 +117,7 @@ class Scheduler:
     async def _tick(self) -> None:
         job, world = self._job, self._world
         state = await world.storage.schedule_state(job.name)
+        self.done_at = state.done_at
         if state.done_at and state.claimed_for and state.done_at >= state.claimed_for:
             self._failures = 0
         now = world.clock()
@@ -145,7 +150,8 @@ class Scheduler:
         job = self._job
         try:
             async with asyncio.timeout(job.lease.total_seconds()):
-                return await job.run(self._world)
+                with tracing.span(f"job {job.name}"):
+                    return await job.run(self._world)
         except TimeoutError:
             log.warning("job took too long", job=job.name, seconds=job.lease.total_seconds())
         except FreshrateError as error:
@@ -157,6 +163,7 @@ class Scheduler:
     async def _finish(self, done_at: datetime | None) -> None:
         """A claim that cannot be ended now ends by itself with its lease."""
         world = self._world
+        self.done_at = done_at or self.done_at
         try:
             await world.storage.finish_tick(self._job.name, now=world.clock(), done_at=done_at)
         except FreshrateError as error:

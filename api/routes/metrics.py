@@ -1,7 +1,7 @@
 """Metrics in Prometheus' text format."""
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.context import CONTEXT
 from api.queries import NoQuery
@@ -10,7 +10,7 @@ from shared.errors import InvalidInput
 
 
 async def show_metrics(request: web.Request, _query: NoQuery) -> web.Response:
-    body = generate_latest(request.app[CONTEXT].registry)
+    body = await request.app[CONTEXT].registry.scrape()
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 

@@ -93,6 +93,16 @@ class Allowance:
         """Credits spent in the month of `now`."""
         return self.credits_spent if self.month == _month(now) else 0
 
+    def credits_left(self, *, now: datetime, limit: int) -> int:
+        return max(0, limit - self.spent_in(now))
+
+    def calls_left(self, *, now: datetime, limit: int) -> int:
+        return max(0, limit - len(self._calls_at(now)))
+
+    def is_closed(self, now: datetime) -> bool:
+        """Whether the breaker is open or the source is blocked."""
+        return any(until is not None and now < until for until in (self.blocked_until, self.open_until))
+
     def poll_interval(self, *, now: datetime, credits: int, credits_per_month: int) -> timedelta:
         """The shortest interval between polls of `credits` with which the month's credits last; 0 without a budget."""
         if not credits_per_month or not credits:
@@ -109,17 +119,20 @@ class Allowance:
             raise BreakerOpen(retry_after=_seconds(self.open_until - now))
 
     def _calls_with(self, now: datetime, limit: int) -> tuple[datetime, ...]:
-        """Clocks of several machines differ, so calls that lie a little ahead count too; a clock that was far ahead and
-        was put right does not lock anybody out."""
         if not limit:
             return ()
-        calls = sorted(call for call in self.calls if abs(call - now) < WINDOW)
+        calls = self._calls_at(now)
         if len(calls) >= limit:
             raise BudgetSpent(
                 f"The budget of {limit} calls per minute is spent.",
                 retry_after=_seconds(calls[-limit] + WINDOW - now),
             )
         return (*calls, now)
+
+    def _calls_at(self, now: datetime) -> list[datetime]:
+        """Clocks of several machines differ, so calls that lie a little ahead count too; a clock that was far ahead and
+        was put right does not lock anybody out."""
+        return sorted(call for call in self.calls if abs(call - now) < WINDOW)
 
     def _credits_with(self, credits: int, now: datetime, limit: int) -> int:
         if not limit:

@@ -147,8 +147,9 @@ class InProcessQueue:
     def _tell(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._announced += 1
+            place = f"{micros(self._clock()) // 1000}-{self._announced}"
             for subscription in self._subscriptions:
-                subscription.tell(Announced(f"{self._announced}-0", fact))
+                subscription.tell(Announced(place, fact))
 
     async def heartbeat(self, role: Role, worker: str) -> None:
         self._check_open()

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from shared.ports import Connections
+
 
 class Row(Protocol):
     """The values of one row, in the order of its columns."""
@@ -52,6 +54,8 @@ class Engine(Session, Protocol):
         """Commits at the end of its block, or changes nothing where the block fails."""
 
     async def close(self) -> None: ...
+
+    def connections(self) -> Connections: ...
 
 
 class OnEngine:

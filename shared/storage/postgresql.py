@@ -8,6 +8,7 @@ which needs the database twice, a quarter of a millisecond.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from shared.errors import SettingsError, StorageUnavailable
+from shared.ports import Connections
 from shared.storage.address import place
 from shared.storage.engine import MissingTable, Row, Session, UnknownReference
 
@@ -63,7 +65,8 @@ def errors_of(where: str) -> Iterator[None]:
     except asyncpg.ForeignKeyViolationError as error:
         raise UnknownReference(error.detail) from error
     except _UNAVAILABLE as error:
-        if isinstance(error, ValueError):  # a URL that asyncpg cannot read
+        # A URL that asyncpg cannot read; a certificate that is not the host's is a ValueError too.
+        if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
             raise
         raise StorageUnavailable(f"{where} does not answer: {_said(error)}") from error
 
@@ -81,6 +84,7 @@ class PostgresEngine:
         self._where = where
         self._spare: PoolConnectionProxy[asyncpg.Record] | None = None
         self._is_closing = False
+        self._waiting = 0
 
     @classmethod
     async def open(cls, database: str, *, command_seconds: float = COMMAND_SECONDS) -> "PostgresEngine":
@@ -101,7 +105,9 @@ class PostgresEngine:
             with errors_of(where):
                 await pool
         except ValueError:
-            raise SettingsError("DATABASE_URL: not a URL that PostgreSQL's driver can read") from None
+            raise SettingsError(
+                "DATABASE_URL: not a URL that PostgreSQL's driver can read, or it names a file that is not there"
+            ) from None
         except StorageUnavailable as error:
             if isinstance(error.__cause__, _REFUSALS):
                 raise SettingsError(f"DATABASE_URL: {error}") from error
@@ -145,12 +151,19 @@ class PostgresEngine:
         except (TimeoutError, *_UNAVAILABLE):
             self._pool.terminate()
 
+    def connections(self) -> Connections:
+        """The spare one is idle, though the pool thinks it in use."""
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        if self._spare is not None and _is_usable(self._spare):
+            idle += 1
+        return Connections(used=size - idle, idle=idle, waiting=self._waiting)
+
     @asynccontextmanager
     async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
         """One that the last user left, or else one of the pool. Whoever was disturbed leaves none: the pool knows how to
         clean up after a statement that was cancelled."""
         with errors_of(self._where):
-            connection = await self._spare_one() or await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+            connection = await self._spare_one() or await self._pooled_one()
             try:
                 yield connection
             except BaseException:
@@ -161,9 +174,16 @@ class PostgresEngine:
             else:
                 await self._pool.release(connection)
 
+    async def _pooled_one(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+        finally:
+            self._waiting -= 1
+
     async def _spare_one(self) -> "PoolConnectionProxy[asyncpg.Record] | None":
         spare, self._spare = self._spare, None
-        if spare is not None and spare.is_closed():
+        if spare is not None and not _is_usable(spare):
             await self._pool.release(spare)
             return None
         return spare
@@ -189,6 +209,14 @@ class _PostgresSession:
 
     async def executemany(self, sql: str, args: Sequence[Sequence[object]]) -> None:
         await self._connection.executemany(sql, args)
+
+
+def _is_usable(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """One that broke is taken back by the pool at once, and then does not even say that it is closed."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
 
 
 def _changed(status: str) -> int:

@@ -1,5 +1,6 @@
 """The storage over one engine: the methods of every noun, under the one name that the port asks for."""
 
+from shared.ports import Connections
 from shared.storage.allowances import Allowances
 from shared.storage.currencies import Currencies
 from shared.storage.engine import MissingTable
@@ -25,3 +26,6 @@ class SqlStorage(Recording, Rates, Currencies, Visits, Schedules, Allowances):
 
     async def close(self) -> None:
         await self._engine.close()
+
+    def connections(self) -> Connections:
+        return self._engine.connections()

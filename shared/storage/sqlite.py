@@ -20,6 +20,7 @@ import aiosqlite
 from shared.domain.money import plain
 from shared.domain.times import micros
 from shared.errors import SettingsError, StorageUnavailable
+from shared.ports import Connections
 from shared.storage.engine import MissingTable, Row, Session, UnknownReference
 
 BUSY_MILLISECONDS = 5000
@@ -111,6 +112,8 @@ class SqliteEngine:
         self._writer = _SqliteSession(writer, path)
         self._rollback = writer.rollback
         self._one_writes = asyncio.Lock()
+        self._writers = 0
+        """Those that write, or wait to."""
         self._opened = opened
         self._is_open = True
 
@@ -138,7 +141,7 @@ class SqliteEngine:
         return await self._reader.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> int:
-        async with self._one_writes:
+        async with self._turn():
             self._check_open()
             return await self._writer.execute(sql, *args)
 
@@ -148,7 +151,7 @@ class SqliteEngine:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        async with self._one_writes:
+        async with self._turn():
             self._check_open()
             try:
                 await self._writer.execute("BEGIN IMMEDIATE")
@@ -158,9 +161,23 @@ class SqliteEngine:
                 await self._rollback()
                 raise
 
+    def connections(self) -> Connections:
+        """Of the one that writes: reading waits for nobody."""
+        used = min(1, self._writers)
+        return Connections(used=used, idle=1 - used, waiting=self._writers - used)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        self._writers += 1
+        try:
+            async with self._one_writes:
+                yield
+        finally:
+            self._writers -= 1
+
     async def close(self) -> None:
         """Waits for the transaction at work."""
-        async with self._one_writes:
+        async with self._turn():
             self._is_open = False
             await self._opened.aclose()
 

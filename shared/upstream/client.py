@@ -21,6 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 import structlog
 from prometheus_client import CollectorRegistry
 
+from shared import tracing
 from shared.domain.allowance import Allowance
 from shared.domain.times import Clock
 from shared.errors import (
@@ -155,6 +156,14 @@ class Upstream:
             now=self._clock(), credits=credits, credits_per_month=source.credits_per_month
         )
 
+    async def look_up(self, source: Source) -> None:
+        """Reads what the source may still be asked, for `known`. Raises StorageUnavailable."""
+        await self._allowance(source).read()
+
+    def known(self, source: Source) -> Allowance | None:
+        """What the source may still be asked, as far as this process knows; None where it never asked."""
+        return self._allowance(source).seen
+
     def _allowance(self, source: Source) -> SharedAllowance:
         allowance = self._allowances.get(source.name)
         if allowance is None:
@@ -167,6 +176,7 @@ class Upstream:
         answer: UpstreamAnswer | None = None
         try:
             answer = await self._transport.get(source, call, seconds=attempt.seconds)
+            tracing.note({"status": answer.status})
             parsed = await _parsed(source, call, answer)
         except UpstreamError as error:
             took = asyncio.get_running_loop().time() - began

@@ -32,6 +32,8 @@ class SharedAllowance:
         self._keeper = keeper
         self._source = source
         self._known: tuple[Allowance, int] | None = None
+        self.seen: Allowance | None = None
+        """The last state that was read or written; unlike `_known` it is kept while a change is under way."""
         self._turn = asyncio.Lock()
         self._known_at = -math.inf
 
@@ -75,6 +77,7 @@ class SharedAllowance:
 
     def _remember(self, state: Allowance, version: int) -> None:
         self._known = (state, version)
+        self.seen = state
         self._known_at = asyncio.get_running_loop().time()
 
     def _age(self) -> float:

@@ -1,14 +1,28 @@
 """SIGTERM: every process ends in order within 10 s, whatever it is in the middle of."""
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
 
 from deploy.servers.valkey import ValkeyServer
 from tests.e2e.books import claimed
 from tests.e2e.faults import calls_of, fault, heal, visited
-from tests.e2e.processes import Running, Stack
+from tests.e2e.processes import Running, Stack, free_port
 from tests.e2e.test_rates import catalog_ready, get
+
+HANGS = """
+import asyncio, time
+import structlog
+from shared.process import run_process
+
+async def serve(_settings, stop):
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
+    structlog.get_logger().info("works")
+    await stop.wait()
+
+raise SystemExit(run_process("hanging", serve))
+"""
 
 LIMIT = 10.0
 """Seconds that a process has between SIGTERM and its end."""
@@ -106,3 +120,25 @@ async def test_an_api_and_a_worker_that_are_stopped_together_while_the_source_ha
     assert list(await asyncio.gather(stopped(api), stopped(worker))) == [0, 0]
     status, problem = await asking
     assert status == 503, problem
+
+
+async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: Stack, tmp_path: Path) -> None:
+    nobody = f"postgresql://freshrate@127.0.0.1:{free_port()}/freshrate"
+    waiting = [
+        await Running.start(
+            name, "-m", name, folder=tmp_path, env={**stack.env, "DATABASE_URL": nobody, "API_PORT": "0"}
+        )
+        for name in ("api", "worker")
+    ]
+    stack.processes += waiting
+    await asyncio.sleep(2)  # by now both try to connect; nothing tells so from outside
+    assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
+
+
+async def test_a_thread_that_hangs_does_not_hold_up_the_end(stack: Stack, tmp_path: Path) -> None:
+    program = tmp_path / "hangs.py"
+    program.write_text(HANGS)
+    hanging = await Running.start("hanging", str(program), folder=tmp_path, env={})
+    stack.processes.append(hanging)
+    await hanging.logged("works")
+    assert await stopped(hanging) == 0

@@ -1,6 +1,7 @@
 """Messages: what we write we read, newer fields are ignored, other kinds and versions are errors."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -44,6 +45,14 @@ def test_a_rate_loses_no_digit_in_a_fact(price: Decimal) -> None:
 def test_fields_of_a_newer_version_are_ignored() -> None:
     raw = json.loads(COMMANDS.dump_json(command()))
     assert COMMANDS.validate_json(json.dumps({**raw, "priority": 3})) == command()
+
+
+def test_a_command_carries_its_trace_and_one_of_an_older_api_has_none() -> None:
+    traced = replace(command(), traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    raw = json.loads(COMMANDS.dump_json(traced))
+    assert COMMANDS.validate_json(json.dumps(raw)) == traced
+    del raw["traceparent"]
+    assert COMMANDS.validate_json(json.dumps(raw)) == command()
 
 
 def test_news_of_an_older_worker_name_no_commands() -> None:

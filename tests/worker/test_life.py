@@ -8,13 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
 from shared.domain.schedule import Every
 from shared.errors import FreshrateError, QueueUnavailable, StorageUnavailable, WorkerGone
 from shared.messages import RefreshRates, Role
 from shared.opening import World, require_servers
 from shared.queue.in_process import InProcessQueue
+from shared.registry import Registry
 from shared.settings import read_settings
 from tests.e2e.processes import free_port, until
 from worker import __main__ as command_line
@@ -152,7 +153,7 @@ async def test_a_queue_that_is_away_does_not_stop_the_heart(
 
 
 async def test_the_metrics_port_answers_and_a_taken_port_is_survived() -> None:
-    registry = CollectorRegistry()
+    registry = Registry()
     Counter("freshrate_test", "A counter of the test.", registry=registry).inc()
     settings = read_settings(_env_file=None, worker_metrics_port=free_port())
     url = f"http://127.0.0.1:{settings.worker_metrics_port}"

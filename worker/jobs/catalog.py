@@ -61,6 +61,7 @@ async def _renew(
     except FreshrateError as error:
         failure = error
         log.warning("catalog not renewed", source=source.name, kind=kind.value, error=str(error))
+    world.meters.count(source.name, VisitReason.POLL, _outcome(failure))
     await world.storage.record_visit(
         Visit(
             source=source.name,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.allowance import Allowance, next_day, next_month
+from shared.domain.allowance import FAILURES_TO_OPEN, Allowance, next_day, next_month
 from shared.errors import BreakerOpen, BudgetSpent, NotTried, SourceBlocked
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -233,3 +233,27 @@ def test_polling_at_the_interval_never_passes_the_month(credits: int, budget: in
 def test_the_next_month_and_day_begin_at_utc_midnight(now: datetime, month: datetime, day: datetime) -> None:
     assert next_month(now) == month
     assert next_day(now) == day
+
+
+def test_what_is_left_of_the_month_starts_anew_with_the_next_and_is_never_negative() -> None:
+    allowance = reserve(Allowance(), credits=7, month=10)
+    assert allowance.credits_left(now=NOW, limit=10) == 3
+    assert allowance.credits_left(now=next_month(NOW), limit=10) == 10
+    assert allowance.credits_left(now=NOW, limit=5) == 0
+
+
+def test_what_is_left_of_the_minute_comes_back_as_calls_grow_old() -> None:
+    allowance = reserve(reserve(Allowance(), calls=3), after(10), calls=3)
+    assert allowance.calls_left(now=after(10), limit=3) == 1
+    assert allowance.calls_left(now=after(62), limit=3) == 2
+    assert allowance.calls_left(now=after(10), limit=1) == 0
+
+
+def test_a_source_is_closed_while_it_is_blocked_or_its_breaker_open() -> None:
+    assert not Allowance().is_closed(NOW)
+    blocked = Allowance().blocked(until=after(30), because="told to stop")
+    opened = failed(Allowance(), FAILURES_TO_OPEN)
+    assert opened.open_until is not None
+    for allowance, until in ((blocked, after(30)), (opened, opened.open_until)):
+        assert allowance.is_closed(NOW)
+        assert not allowance.is_closed(until)

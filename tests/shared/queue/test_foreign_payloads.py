@@ -57,6 +57,7 @@ PAYLOADS = {
     "unknown kind": but(kind="drop_tables"),
     "unknown version": but(version=2),
     "version as text": but(version="1"),
+    "a trace that is no text": but(traceparent=7),
     "id as text": but(currency_ids=["1"]),
     "id as a fraction": but(currency_ids=[1.5]),
     "id as truth": but(currency_ids=[True]),

@@ -1,6 +1,7 @@
 """PostgreSQL: what the engine makes of answers and refusals."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -10,6 +11,7 @@ from shared.errors import StorageUnavailable
 from shared.storage import postgresql
 from shared.storage.engine import MissingTable, UnknownReference
 from shared.storage.postgresql import PostgresEngine
+from tests.e2e.processes import until
 
 
 @pytest.fixture
@@ -135,3 +137,23 @@ async def test_closing_does_not_wait_for_ever(
         await engine.close()
     with pytest.raises(StorageUnavailable):
         await sleeping
+
+
+async def test_a_spare_connection_that_broke_meanwhile_is_replaced_unnoticed(
+    engine: PostgresEngine, postgresql_url: str
+) -> None:
+    backend = await engine.fetchval("SELECT pg_backend_pid()")
+    killer = await asyncpg.connect(postgresql_url)
+    await killer.execute("SELECT pg_terminate_backend($1, 5000)", backend)
+    await killer.close()
+
+    async def loss_has_arrived() -> bool:
+        return engine.connections().used + engine.connections().idle == 0
+
+    await until(loss_has_arrived, seconds=5, what="the loss is noticed")
+    assert await engine.fetchval("SELECT pg_backend_pid()") != backend
+
+
+async def test_a_certificate_that_is_not_the_hosts_is_no_mistake_in_the_url() -> None:
+    with pytest.raises(StorageUnavailable, match="certificate verify failed"), postgresql.errors_of("db"):
+        raise ssl.SSLCertVerificationError(1, "certificate verify failed: Hostname mismatch")

@@ -1,0 +1,98 @@
+"""The data folder: for one stack at a time, and for the user who made it.
+
+A lock on a file says that the folder is in use. Every process of the stack inherits it, so it stays taken for as long as
+any of them lives, also where the stack itself was killed.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.stack.errors import StackError
+
+_LEFTOVERS_END_WITHIN_S = 12.0
+"""The processes of a stack that was killed are told so by the kernel, and have 10 s to end."""
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[int]:
+    """Makes the folder where there is none, and gives the descriptor of the lock, for the processes to inherit."""
+    # Others may enter, not look: PostgreSQL is another user where root starts it without user namespaces.
+    try:
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"{folder} cannot be made ({error.strerror}): name another with --data.") from error
+    owner = folder.stat().st_uid
+    if owner != os.geteuid():
+        raise StackError(
+            f"{folder} belongs to user {owner}: start the stack as that user, or name another folder with --data."
+        )
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _take(lock, folder)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def password(folder: Path) -> str:
+    """Of both servers: whoever may log in to this machine could otherwise do there what the stack's user may."""
+    file = folder / "password"
+    with contextlib.suppress(FileNotFoundError):
+        if known := file.read_text().strip():
+            return known
+    made = secrets.token_urlsafe(24)
+    file.touch(mode=0o600)
+    file.write_text(f"{made}\n")
+    return made
+
+
+def _take(lock: int, folder: Path) -> None:
+    give_up_at = time.monotonic() + _LEFTOVERS_END_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stack = int(os.pread(lock, 20, 0) or b"0")
+            if stack and _is_alive(stack):
+                raise StackError(
+                    f"A stack runs on {folder} already, as process {stack}: stop that, or name another folder with --data."
+                ) from None
+            if time.monotonic() > give_up_at:
+                left = " ".join(map(str, _holders(folder / "lock")))
+                raise StackError(
+                    f"What an earlier stack left behind still uses {folder}: end it with kill -9 {left}"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A process that has ended stays until its parent has asked for its exit code.
+    with contextlib.suppress(OSError):
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return True
+
+
+def _holders(lock: Path) -> list[int]:
+    """The processes that hold the file open, where the kernel tells (Linux)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(one.readlink() == lock.absolute() for one in (process / "fd").iterdir()):
+                found.append(int(process.name))
+    return sorted(found)

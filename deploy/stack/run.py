@@ -1,0 +1,104 @@
+"""The life of a stack: servers first, then what needs them; and the end in the opposite order."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.servers.postgresql import PostgresServer
+from deploy.servers.valkey import ValkeyServer
+from deploy.stack import plan
+from deploy.stack.console import Console
+from deploy.stack.folder import password
+from deploy.stack.process import Kept, Service
+from deploy.stack.sources import chosen_sources
+from deploy.stack.welcome import welcome
+from shared.settings import Settings
+
+DATABASES = ("freshrate", "simulated")
+"""Of market prices and of simulated ones, which never mix. Valkey numbers its own the same way."""
+
+
+async def run(settings: Settings, folder: Path, *, lock: int) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP; StackError where a process does not start."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    console = Console(plan.NAMES, on_gone=stop.set)
+    stack = Stack(settings, folder, console, lock=lock)
+    stopping = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(stack.start())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await stopping
+        console.say("stopping: API and workers, then what they need")
+    finally:
+        stopping.cancel()
+        await stack.stop(starting)
+    console.say("stopped; nothing is left running")
+
+
+class Stack:
+    """The processes, in the order in which they started."""
+
+    def __init__(self, settings: Settings, folder: Path, console: Console, *, lock: int) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._console = console
+        self._lock = lock
+        self._servers: list[Kept] = []
+        self._applications: list[Kept] = []
+
+    async def start(self) -> None:
+        """Returns when everything is ready."""
+        began = time.monotonic()
+        settings, choice = self._settings, chosen_sources(self._settings)
+        ports = plan.chosen_ports(settings)
+        secret = password(self._folder)
+        postgresql = PostgresServer(durable=True, folder=self._folder / "postgresql", password=secret)
+        valkey = ValkeyServer(self._folder / "valkey", is_durable=True, password=secret)
+        database = DATABASES[choice.is_simulated]
+        number = DATABASES.index(database)
+        self._console.say(
+            welcome(
+                settings,
+                choice,
+                ports,
+                self._folder,
+                database=postgresql.address(database),
+                redis=valkey.address(number),
+            )
+        )
+        servers = await asyncio.to_thread(plan.servers, postgresql, valkey)
+        if choice.starts_simulator:
+            servers = (*servers, plan.simulator(ports))
+        await self._start(servers, self._servers)
+        await asyncio.to_thread(postgresql.ensure_database, database)
+        env = plan.environment(
+            settings,
+            choice,
+            ports,
+            database=postgresql.url(database),
+            redis=valkey.url_of(number),
+            is_terminal=sys.stdout.isatty(),
+        )
+        await self._start(plan.applications(settings, ports, env), self._applications)
+        self._console.say(f"everything runs, {time.monotonic() - began:.1f} s after the start")
+
+    async def stop(self, starting: "asyncio.Task[None]") -> None:
+        """Ends what runs; what was about to start does not."""
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await asyncio.gather(*(one.stop() for one in self._applications))
+        for one in reversed(self._servers):
+            await one.stop()
+        # A cluster that is being made is waited for.
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    async def _start(self, services: Sequence[Service], kept: list[Kept]) -> None:
+        kept += [Kept(service, self._console, lock=self._lock) for service in services]
+        await asyncio.gather(*(one.start() for one in kept))

@@ -1,0 +1,72 @@
+"""The servers from the wheels, where their data are kept."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.servers.launch import ServerFailed
+from deploy.servers.postgresql import PostgresServer
+from deploy.servers.valkey import ValkeyServer
+
+
+def test_postgresql_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: Path) -> None:
+    folder = tmp_path / "postgresql"
+    first = PostgresServer(durable=True, folder=folder, password="right")
+    try:
+        first.start()
+        first.ensure_database("kept")
+        first.ensure_database("kept")
+        first.execute("CREATE TABLE rates AS SELECT 7 AS price", database="kept")
+        stranger = PostgresServer(port=first.port, folder=folder, password="wrong")
+        with pytest.raises(RuntimeError, match="password authentication failed"):
+            stranger.execute("SELECT 1")
+        assert first.execute("SHOW fsync") == "on"
+    finally:
+        first.remove()
+    again = PostgresServer(durable=True, folder=folder, password="right")
+    try:
+        again.start()
+        assert again.execute("SELECT price FROM rates", database="kept") == "7"
+    finally:
+        again.remove()
+    assert (folder / "data").exists()
+
+
+def test_data_that_were_being_made_when_all_ended_are_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "data.unfinished" / "base").mkdir(parents=True)
+    server = PostgresServer(folder=tmp_path)
+    try:
+        server.start()
+        assert server.execute("SELECT 1") == "1"
+    finally:
+        server.remove()
+    assert not (tmp_path / "data.unfinished").exists()
+
+
+def test_root_without_user_namespaces_is_told_which_folder_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("deploy.servers.cluster.can_unshare", lambda: False)
+    tmp_path.chmod(0o700)
+    with pytest.raises(ServerFailed, match="cannot enter"):
+        PostgresServer(folder=tmp_path / "postgresql").start()
+
+
+def test_valkey_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: Path) -> None:
+    first = ValkeyServer(tmp_path / "valkey", is_durable=True, password="right")
+    try:
+        first.start()
+        assert first.ask("SET", "a", "b") == b"+OK\r\n"
+        stranger = ValkeyServer(tmp_path / "stranger", port=first.port)
+        assert stranger.ask("GET", "a").startswith(b"-NOAUTH")
+        assert first.ask("CONFIG", "GET", "maxmemory-policy").endswith(b"noeviction\r\n")
+    finally:
+        first.stop()
+    again = ValkeyServer(tmp_path / "valkey", is_durable=True, password="right")
+    try:
+        again.start()
+        assert again.ask("GET", "a") == b"$1\r\nb\r\n"
+    finally:
+        again.stop()

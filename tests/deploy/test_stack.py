@@ -1,0 +1,166 @@
+"""The parts of a stack, each by itself."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.servers.launch import Launch
+from deploy.stack.console import Console
+from deploy.stack.errors import StackError
+from deploy.stack.folder import claimed, password
+from deploy.stack.process import Kept, Service
+from deploy.stack.sources import Choice, chosen_sources
+from shared.settings import Settings, read_settings
+
+READY = "import pathlib; pathlib.Path('ready').touch()"
+DEAF = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {READY}; time.sleep(600)"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("env", "choice"),
+    [
+        ({}, Choice(("simulator",), starts_simulator=True)),
+        ({"SOURCES": ""}, Choice(("simulator",), starts_simulator=True)),
+        ({"SOURCES": "coinmarketcap"}, Choice(("coinmarketcap",), starts_simulator=False)),
+        ({"COINMARKETCAP_API_KEY": "k"}, Choice(("coinmarketcap",), starts_simulator=False)),
+        ({"COINMARKETCAP_URL": "http://a"}, Choice(("coinmarketcap",), starts_simulator=False)),
+        ({"SIMULATOR_URL": "http://a"}, Choice(("simulator",), starts_simulator=False)),
+        (
+            {"SOURCES": "coinmarketcap,simulator"},
+            Choice(("coinmarketcap", "simulator"), starts_simulator=True),
+        ),
+    ],
+)
+def test_the_simulator_runs_unless_a_source_is_set(
+    env: dict[str, str], choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert chosen_sources(read_settings(_env_file=None)) == choice
+
+
+def service(folder: Path, code: str) -> Service:
+    return Service(
+        name="child",
+        launch=Launch(command=(sys.executable, "-c", code), folder=folder, env=dict(os.environ)),
+        is_ready=lambda _pid: (folder / "ready").exists(),
+        stops_within=0.2,
+    )
+
+
+def kept(folder: Path, code: str, out: io.StringIO) -> Kept:
+    console = Console(["child"], on_gone=lambda: None, out=out)
+    with (folder / "lock").open("w") as lock:
+        return Kept(service(folder, code), console, lock=os.dup(lock.fileno()))
+
+
+async def test_a_child_that_ignores_its_signal_is_killed_after_its_time(tmp_path: Path) -> None:
+    out = io.StringIO()
+    child = kept(tmp_path, DEAF, out)
+    await child.start()
+    await asyncio.wait_for(child.stop(), 10)
+    assert "child did not stop within 0.2 s; it is killed" in out.getvalue()
+
+
+async def test_a_command_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> None:
+    out = io.StringIO()
+    child = kept(tmp_path, "", out)
+    launch = replace(child.service.launch, command=(str(tmp_path / "nothing"),))
+    child.service = replace(child.service, launch=launch)
+    with pytest.raises(StackError):
+        await child.start()
+    await child.stop()
+    assert "child cannot be started: " in out.getvalue()
+
+
+async def test_what_a_child_left_behind_does_not_hold_up_its_end(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    orphan = f"import subprocess; p = subprocess.Popen(['sleep', '60'], start_new_session=True); open({str(left)!r}, 'w').write(str(p.pid))"
+    child = kept(tmp_path, f"{orphan}; {DEAF}", io.StringIO())
+    await child.start()
+    try:
+        await asyncio.wait_for(child.stop(), 10)
+        os.kill(int(left.read_text()), 0)
+    finally:
+        os.kill(int(left.read_text()), signal.SIGKILL)
+
+
+async def test_a_child_that_never_was_ready_ends_the_start_with_its_own_words_above(tmp_path: Path) -> None:
+    out = io.StringIO()
+    child = kept(tmp_path, "import sys; sys.exit('no room')", out)
+    with pytest.raises(StackError, match="child did not start"):
+        await child.start()
+    await child.stop()
+    assert out.getvalue() == "child | no room\n"
+
+
+async def test_lines_keep_their_name_whatever_they_hold() -> None:
+    out = io.StringIO()
+    lines = asyncio.StreamReader()
+    lines.feed_data(b"one\n\xff\n" + b"x" * 3_000_000 + b"\nlast")
+    lines.feed_eof()
+    await Console(["a"], on_gone=lambda: None, out=out).relay("a", lines)
+    shown = out.getvalue().splitlines()
+    assert shown[:2] == ["a     | one", "a     | \ufffd"]
+    assert shown[-1] == "a     | last"
+    assert sum(line.count("x") for line in shown) == 3_000_000
+    assert max(map(len, shown)) < 1_200_000
+
+
+async def test_a_reader_that_has_gone_is_told_once() -> None:
+    gone: list[bool] = []
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        console = Console(["a"], on_gone=lambda: gone.append(True), out=out)
+        console.say("one")
+        console.say("two")
+    assert gone == [True]
+
+
+def test_the_folder_is_closed_to_others_and_the_password_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "stack"
+    with claimed(folder):
+        known = password(folder)
+        assert password(folder) == known
+    assert len(known) >= 32
+    assert folder.stat().st_mode & 0o066 == 0
+    assert (folder / "password").stat().st_mode & 0o077 == 0
+
+
+def test_the_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StackError, match="belongs to user"), claimed(tmp_path):
+        pass
+
+
+def test_a_lock_without_a_process_names_who_still_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.stack.folder._LEFTOVERS_END_WITHIN_S", 0)
+    with claimed(tmp_path):
+        (tmp_path / "lock").write_text("")
+        with pytest.raises(StackError, match=f"kill -9 {os.getpid()}"), claimed(tmp_path):
+            pass
+
+
+def test_a_terminal_gets_colours() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    Console(["a"], on_gone=lambda: None, out=out).say("hello")
+    assert out.getvalue() == "\x1b[1mstack |\x1b[0m hello\n"

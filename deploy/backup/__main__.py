@@ -1,0 +1,74 @@
+"""python -m deploy.backup TARGET: a copy of the SQLite database that DATABASE_URL names, while the service runs.
+
+SQLite's online backup reads one committed state over a read-only connection: the service goes on writing. To copy the
+file itself would lose what stands in its log (`-wal`), at times all of it. TARGET appears whole or not at all.
+"""
+
+import argparse
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from shared.errors import SettingsError
+from shared.settings import read_settings
+from shared.storage.address import is_postgresql, sqlite_path
+
+
+def back_up(source: Path, target: Path) -> None:
+    """Raises OSError or sqlite3.Error where either file cannot be used; an unfinished copy does not stay."""
+    if target.exists():
+        raise FileExistsError(f"{target} exists already: name another file")
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    # What a backup that was killed left behind.
+    unfinished.unlink(missing_ok=True)
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reader,
+            closing(sqlite3.connect(unfinished)) as writer,
+        ):
+            reader.backup(writer)
+            # One plain file: it needs no log beside it, and opens on read-only media.
+            writer.execute("PRAGMA journal_mode = DELETE")
+            [[verdict]] = writer.execute("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"the copy is damaged, so {source} is too: {verdict}")
+        unfinished.rename(target)
+        _sync(target.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """A new name is durable when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _source() -> Path:
+    database = read_settings().database
+    if is_postgresql(database):
+        raise SettingsError("DATABASE_URL names PostgreSQL: use pg_dump -Fc, and pg_restore to bring it back")
+    return sqlite_path(database)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m deploy.backup", description=__doc__)
+    parser.add_argument("target", type=Path, metavar="TARGET", help="the file to make; it must not exist yet")
+    target: Path = parser.parse_args().target
+    try:
+        back_up(_source(), target)
+    except (SettingsError, OSError, sqlite3.Error) as error:
+        sys.stderr.write(f"backup: {error}\n")
+        return 1
+    sys.stdout.write(f"{target}: {target.stat().st_size} bytes\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

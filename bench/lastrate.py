@@ -1,111 +1,92 @@
-"""Hot `lastrate`, with metrics and request log on, beside a bare aiohttp + uvloop handler of the same body.
+"""Hot `lastrate`, with metrics and request log on, beside a bare handler of the same body and beside FastAPI + SQLAlchemy.
 
-python -m bench.lastrate [--rounds 7] [--seconds 3]
+python -m bench.lastrate [--rounds 5] [--quick] [--without-peers]
 
-Starts PostgreSQL, Valkey, the simulator, a worker and an API as processes, and loads both servers in turn by wrk (64
-connections, one thread) from the same machine. CACHE_TTL_SECONDS is 1, so entries expire all the time.
+Everybody is loaded in turn, with 64 connections from the same machine, by one process and by two; two processes listen on
+two ports, with half of the connections each. CACHE_TTL_SECONDS is 1, so entries expire all the time. FastAPI reads the
+last rate from the same database at every request (`bench.peers.fastapi_rates`).
 """
 
-import argparse
-import asyncio
-import re
-import shutil
 import statistics
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 
 import aiohttp
-import uvloop
 
-from deploy.servers.postgresql import PostgresServer
-from deploy.servers.valkey import ValkeyServer
-from tests.e2e.processes import Running, Stack, free_port, until
+from bench.load import load
+from bench.part import Options, run_part
+from bench.rig import PEERS_PYTHON, Rig, first_rate, serve_peer
+from bench.table import Goal, Series, print_table
+from tests.e2e.processes import Stack
 
-CONNECTIONS = 64
-_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-
-
-async def load(url: str, seconds: int) -> tuple[float, float]:
-    """Requests per second, and the p99 in ms."""
-    process = await asyncio.create_subprocess_exec(
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url, stdout=asyncio.subprocess.PIPE
-    )
-    output = (await process.communicate())[0].decode()
-    if "Non-2xx" in output:
-        raise RuntimeError(output)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
-    if not rate or not p99:
-        raise RuntimeError(output)
-    return float(rate[1]), float(p99[1]) * _UNITS[p99[2]]
+SECONDS = 2
 
 
-async def bare(stack: Stack, body: bytes) -> Running:
-    """The peer, as a process of its own."""
-    port = free_port()
-    file = stack.folder / "body.json"
-    file.write_bytes(body)
-    url = f"http://127.0.0.1:{port}"
-    running = await Running.start(
-        "bare", "-m", "bench.peers.bare", str(port), str(file), folder=stack.folder, env={}, url=url
-    )
-    stack.processes.append(running)
-    return await running.ready("/1/")
+class _Contender:
+    """The URLs of its two processes, and what was measured: of one process, and of both."""
+
+    def __init__(self, name: str, urls: Sequence[str]) -> None:
+        self.urls = urls
+        self.one, self.p99, self.two = Series(name), Series(name), Series(name)
+
+    async def take_turn(self, seconds: int) -> None:
+        alone = await load(self.urls[:1], seconds)
+        self.one.values.append(alone.rate)
+        self.p99.values.append(alone.p99_ms)
+        self.two.values.append((await load(self.urls, seconds)).rate)
 
 
-async def measure(stack: Stack, rounds: int, seconds: int) -> None:
+async def measure(rig: Rig, options: Options) -> list[Goal]:
+    seconds = options.sized(SECONDS, 1)
+    async with rig.stack(TRACKED_TOP="100") as stack:
+        contenders = await _started(stack, options)
+        for contender in contenders if not options.is_quick else ():
+            await load(contender.urls, 1)
+        for _ in range(options.rounds):
+            for contender in contenders:
+                await contender.take_turn(seconds)
+    bare, ours, *_ = contenders
+    print_table("one process", "requests/s", [one.one for one in contenders], base=bare.one)
+    print_table("one process, p99", "ms", [one.p99 for one in contenders], base=bare.p99)
+    print_table("two processes", "requests/s", [one.two for one in contenders], base=bare.two)
+    print_table("two processes over one", "times", [_scaling(one) for one in contenders])
+    return [
+        Goal(
+            what="lastrate over bare",
+            seen=statistics.median(ours.one.over(bare.one)),
+            target=0.75,
+            at_least=True,
+        ),
+        Goal(what="lastrate p99 over bare", seen=statistics.median(ours.p99.over(bare.p99)), target=1.3),
+        Goal(what="two API processes over one", seen=_scaling(ours).median, target=1.5, at_least=True),
+    ]
+
+
+def _scaling(contender: _Contender) -> Series:
+    return Series(contender.one.name, contender.two.over(contender.one))
+
+
+async def _started(stack: Stack, options: Options) -> list[_Contender]:
     await stack.simulator()
-    api = await stack.api(CACHE_TTL_SECONDS="1")
+    apis = [await stack.api(CACHE_TTL_SECONDS="1") for _ in range(2)]
     await stack.worker()
-    url = f"{api.url}/api/lastrate/1/"
     async with aiohttp.ClientSession() as http:
-
-        async def polled() -> bytes:
-            async with http.get(url) as response:
-                return await response.read() if response.status == 200 else b""
-
-        body = await until(polled, seconds=20, what="the first poll")
-    peer = await bare(stack, body)
-    for warmed in (url, f"{peer.url}/1/"):
-        await load(warmed, 1)
-    ours, theirs = [], []
-    for _ in range(rounds):
-        theirs.append(await load(f"{peer.url}/1/", seconds))
-        ours.append(await load(url, seconds))
-    ratios = [one[0] / other[0] for one, other in zip(ours, theirs, strict=True)]
-    tails = [one[1] / other[1] for one, other in zip(ours, theirs, strict=True)]
-    print(f"bare aiohttp + uvloop  {statistics.median(rate for rate, _ in theirs):8.0f} /s")
-    print(f"lastrate               {statistics.median(rate for rate, _ in ours):8.0f} /s")
-    print(
-        f"  ratio                {statistics.median(ratios):8.2f}  ({min(ratios):.2f} to {max(ratios):.2f}; target 0.75)"
-    )
-    print(
-        f"  p99 ratio            {statistics.median(tails):8.2f}  ({min(tails):.2f} to {max(tails):.2f}; target 1.3)"
-    )
-
-
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=3)
-    arguments = parser.parse_args()
-    if not shutil.which("wrk"):
-        raise SystemExit("bench.lastrate needs wrk (Debian's package of that name).")
-    with tempfile.TemporaryDirectory(prefix="freshrate-bench-") as folder:
-        postgres, valkey = PostgresServer(), ValkeyServer(Path(folder) / "valkey")
-        postgres.start()
-        valkey.start()
-        env = {"DATABASE_URL": postgres.url("postgres"), "REDIS_URL": valkey.url, "TRACKED_TOP": "100"}
-        stack = Stack(Path(folder), env)
-        try:
-            await measure(stack, arguments.rounds, arguments.seconds)
-        finally:
-            await stack.close()
-            valkey.stop()
-            postgres.remove()
+        bodies = [await first_rate(http, api) for api in apis]
+    file = stack.folder / "body.json"
+    file.write_bytes(bodies[0])
+    bare = [await serve_peer(stack, "bare", str(file), path="/1/") for _ in range(2)]
+    contenders = [
+        _Contender("bare aiohttp + uvloop", [f"{peer.url}/1/" for peer in bare]),
+        _Contender("lastrate", [f"{api.url}/api/lastrate/1/" for api in apis]),
+    ]
+    if options.with_peers:
+        database, python = stack.env["DATABASE_URL"], str(PEERS_PYTHON)
+        peers = [
+            await serve_peer(stack, "fastapi_rates", database, path="/lastrate/1/", python=python)
+            for _ in range(2)
+        ]
+        contenders.append(_Contender("FastAPI + SQLAlchemy", [f"{peer.url}/lastrate/1/" for peer in peers]))
+    return contenders
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    run_part(measure, __doc__)

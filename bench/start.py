@@ -1,26 +1,32 @@
 """From the start of the standalone process to its first rate over HTTP, with the simulator as its source.
 
-python -m bench.start [--starts 5]
+python -m bench.start [--rounds 5] [--quick]
 
 Starts the simulator once, and then `python -m standalone` on an empty SQLite file again and again. The clock runs from
 before the process is spawned to the first `lastrate` that answers 200.
 """
 
-import argparse
-import statistics
-import tempfile
 import time
-from pathlib import Path
 
 import aiohttp
-import uvloop
 
+from bench.part import Options, run_part
+from bench.rig import FIRST_RATE_SECONDS, Rig
+from bench.table import Goal, Series, print_table
 from tests.e2e.processes import Running, Stack, free_port, until
 
-LIMIT = 30.0
+
+async def measure(rig: Rig, options: Options) -> list[Goal]:
+    took = Series("python -m standalone")
+    async with rig.stack() as stack, aiohttp.ClientSession() as http:
+        await stack.simulator()
+        for number in range(options.rounds):
+            took.values.append(await _seconds_to_first_rate(stack, http, number))
+    print_table("start to the first rate", "s", [took])
+    return [Goal(what="start to the first rate, slowest", seen=max(took.values), target=3, unit="s")]
 
 
-async def seconds_to_first_rate(stack: Stack, http: aiohttp.ClientSession, number: int) -> float:
+async def _seconds_to_first_rate(stack: Stack, http: aiohttp.ClientSession, number: int) -> float:
     """Of one start, in a folder of its own."""
     folder = stack.folder / str(number)
     folder.mkdir()
@@ -45,32 +51,11 @@ async def seconds_to_first_rate(stack: Stack, http: aiohttp.ClientSession, numbe
         except aiohttp.ClientError:
             return False
 
-    await until(has_rate, seconds=LIMIT, what="the first rate")
+    await until(has_rate, seconds=FIRST_RATE_SECONDS, what="the first rate")
     took = time.perf_counter() - started
     await running.stop()
     return took
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--starts", type=int, default=5)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="freshrate-bench-") as folder:
-        stack = Stack(Path(folder), {})
-        try:
-            await stack.simulator()
-            async with aiohttp.ClientSession() as http:
-                took = [
-                    await seconds_to_first_rate(stack, http, number) for number in range(arguments.starts)
-                ]
-        finally:
-            await stack.close()
-    print(
-        f"start to first rate   median {statistics.median(took):5.2f} s   worst {max(took):5.2f} s   (target 3)"
-    )
-
-
 if __name__ == "__main__":
-    uvloop.run(main())
+    run_part(measure, __doc__)

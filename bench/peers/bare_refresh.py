@@ -1,6 +1,7 @@
 """The limit of a forced refresh: the same hops as ours with the least code, and none of its promises.
 
-python -m bench.peers.bare_refresh api|worker REDIS_URL (api: PORT | worker: DATABASE_URL SOURCE_URL)
+python -m bench.peers.bare_refresh PORT REDIS_URL
+python -m bench.peers.bare_refresh worker REDIS_URL DATABASE_URL SOURCE_URL
 
 HTTP request -> Redis list -> worker -> source -> one INSERT and its commit -> publish -> answer. No claims, no budget, no
 last rate, no journal, no validation, nothing survives a death.
@@ -76,7 +77,7 @@ async def serve(redis_url: str, port: int) -> None:
 
 def main() -> None:
     role, redis_url, *rest = sys.argv[1:]
-    uvloop.run(serve(redis_url, int(rest[0])) if role == "api" else work(redis_url, *rest))
+    uvloop.run(work(redis_url, *rest) if role == "worker" else serve(redis_url, int(role)))
 
 
 if __name__ == "__main__":

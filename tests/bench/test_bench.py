@@ -1,0 +1,79 @@
+"""The benchmarks run. Their figures are never judged here, nor the peers that need packages of their own."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.table import Goal, Series, print_goals, print_table
+from tests.e2e.processes import ROOT, Running, free_port
+
+ROWS = {
+    "lastrate": ("bare aiohttp + uvloop", "lastrate", "two API processes over one"),
+    "refresh": ("bare path", "latestrate", "source alone", "refresh, 32 at once"),
+    "poll": ("decode", "plain COPY", "ours, PostgreSQL", "ours, SQLite", "poll of 1000 on SQLite"),
+    "history": ("bare aiohttp + uvloop, one rate", "ratescurrency", "history page of 500 over bare"),
+    "memory": ("API", "worker", "memory of the API", "memory of the worker"),
+    "start": ("python -m standalone", "start to the first rate, slowest"),
+}
+
+
+async def said(*arguments: str) -> str:
+    """The output of a Python that must succeed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.parametrize("part", ROWS)
+async def test_a_part_alone_prints_its_rows_and_targets(part: str) -> None:
+    output = await said("-m", f"bench.{part}", "--quick", "--rounds", "1", "--without-peers")
+    missing = [row for row in ROWS[part] if not re.search(rf"^  {re.escape(row)} +\d", output, re.MULTILINE)]
+    assert missing == [], output
+
+
+async def test_all_parts_are_known_by_name() -> None:
+    output = await said("-m", "bench", "--help")
+    assert all(part in output for part in ROWS), output
+
+
+async def test_our_own_load_generator_counts_answers(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_bytes(b"x" * 100_000)
+    port = free_port()
+    peer = await Running.start(
+        "bare",
+        *("-m", "bench.peers.bare", str(port), str(body)),
+        folder=tmp_path,
+        env={},
+        url=f"http://127.0.0.1:{port}",
+    )
+    try:
+        await peer.ready("/1/")
+        output = await said("-m", "bench.load", f"{peer.url}/1/", "--seconds", "0.2", "--connections", "4")
+    finally:
+        await peer.kill()
+    assert re.fullmatch(r'\{"rate": [1-9][\d.]*, "p99_ms": [\d.]+\}', output.strip())
+
+
+def test_ratios_are_of_the_same_round(capsys: pytest.CaptureFixture[str]) -> None:
+    base, ours = Series("base", [10.0, 1000.0, 10.0]), Series("ours", [20.0, 3000.0, 5.0])
+    print_table("speed", "m/s", [base, ours], base=base)
+    assert re.search(r"ours +20\.0 +5\.00 to 3000 +2\.00 +\(0\.50 to 3\.00\)", capsys.readouterr().out)
+
+
+def test_a_target_is_met_or_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_goals(
+        [
+            Goal(what="fast", seen=2, target=3, unit="ms"),
+            Goal(what="many", seen=2, target=3, unit="/s", at_least=True),
+        ]
+    )
+    output = capsys.readouterr().out
+    assert re.search(r"fast +2\.00 +<= 3 ms +met", output)
+    assert re.search(r"many +2\.00 +>= 3 /s +missed", output)

@@ -25,7 +25,7 @@ from shared.errors import QueueUnavailable, SettingsError
 ANSWER_WITHIN_S = 1.0
 _CONNECT_WITHIN_S = 0.5
 _AT_ONCE = 16
-"""Questions under way; past it they queue. Redis works one by one anyhow."""
+"""Questions under way, and connections kept for them; past it they queue. Redis works one by one anyhow."""
 
 Word: TypeAlias = str | bytes | int | float
 Command: TypeAlias = tuple[Word, ...]
@@ -117,6 +117,11 @@ class RedisLink:
     def is_closed(self) -> bool:
         return self._closing.is_set()
 
+    async def ask(self, command: Command) -> Any:  # noqa: ANN401 - as many types as commands answer
+        """What the command answers, in its turn."""
+        async with self.answers(), self._turns, self.session() as redis:
+            return (await redis.ask(command))[0]
+
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:  # noqa: ANN401 - as many types as scripts answer
         """What the script answers, in its turn."""
         async with self.answers(), self._turns, self.session() as redis:
@@ -154,7 +159,7 @@ class RedisLink:
         except BaseException:
             await session.close(at_once=True)
             raise
-        if self.is_closed():
+        if self.is_closed() or len(self._idle) >= _AT_ONCE:
             await session.close()
         else:
             self._idle.append(session)

@@ -52,8 +52,7 @@ class RedisQueue:
         self._link = RedisLink(url)
 
     async def ping(self) -> None:
-        async with self._link.answers(), self._link.session() as redis:
-            await redis.ask(("PING",))
+        await self._link.ask(("PING",))
 
     async def close(self) -> None:
         await self._link.close()

@@ -223,11 +223,13 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_it_is_used
     assert (await queue.depth(ROLE)).workers == 1
 
 
-async def test_more_callers_than_connections_are_all_served(queue: RedisQueue) -> None:
+async def test_more_callers_than_connections_are_all_served(queue: RedisQueue, redis: Redis) -> None:
+    await asyncio.gather(*(queue.ping() for _ in range(200)))
     await queue.heartbeat(ROLE, "w")
     asked = [queue.submit(ROLE, [refresh(number)], wait=LONG) for number in range(1, 201)]
     assert await asyncio.gather(*asked) == [[]] * 200
     assert len(await held(queue, "w")) == 200
+    assert len(await redis.client_list()) <= 17
 
 
 async def test_a_closed_queue_leaves_no_connection(queue: RedisQueue, redis: Redis) -> None:

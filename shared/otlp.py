@@ -27,7 +27,7 @@ from shared.tracing import Attributes, Kind, Observe, Span
 
 log = structlog.get_logger(__name__)
 
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
 """For what is left at the end of the process."""
 _KINDS = {
     Kind.INTERNAL: trace.SpanKind.INTERNAL,
@@ -61,13 +61,14 @@ class OtlpTracer:
         attributes: Attributes | None,
         observe: Observe | None,
     ) -> Span:
-        contexts = [_W3C.extract({"traceparent": one}, Context()) for one in parents if one]
-        links = [trace.Link(trace.get_current_span(one).get_span_context()) for one in contexts[1:]]
+        contexts = [_W3C.extract({"traceparent": one}, Context()) for one in parents]
+        remote = [trace.get_current_span(one) for one in contexts]
+        readable = [one for one in remote if one.get_span_context().is_valid]
         span = self._tracer.start_span(
             name,
-            context=contexts[0] if contexts else None,
+            context=trace.set_span_in_context(readable[0], Context()) if readable else None,
             kind=_KINDS[kind],
-            links=links,
+            links=[trace.Link(one.get_span_context()) for one in readable[1:]],
             attributes=attributes,
             record_exception=False,
             set_status_on_exception=False,

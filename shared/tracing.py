@@ -122,7 +122,8 @@ def span(
 ) -> Span:
     """A span below the current one, or below the first of `parents`, with links to the others.
 
-    `parents`: W3C traceparents of other processes; those that cannot be read are ignored.
+    `parents`: W3C traceparents of other processes; those that cannot be read are ignored. If none can, the span is below
+    the current one, and where there is none it begins a new trace.
     """
     tracer = _Process.tracer
     if tracer is not None:
@@ -143,7 +144,7 @@ def traceparent() -> str:
 
 @contextmanager
 def traced(settings: Settings, *, service: str) -> Iterator[None]:
-    """Traces while the context lasts, where the settings say so; what is left is sent at its end, for 2 s at most.
+    """Traces while the context lasts, where the settings say so; what is left is sent at its end, for a second at most.
 
     Raises SettingsError where the packages of the extra are missing.
     """

@@ -8,7 +8,7 @@ import aiohttp
 from deploy.servers.valkey import ValkeyServer
 from tests.e2e.books import claimed
 from tests.e2e.faults import calls_of, fault, heal, visited
-from tests.e2e.processes import Running, Stack, free_port
+from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 
 HANGS = """
@@ -123,7 +123,16 @@ async def test_an_api_and_a_worker_that_are_stopped_together_while_the_source_ha
 
 
 async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: Stack, tmp_path: Path) -> None:
-    nobody = f"postgresql://freshrate@127.0.0.1:{free_port()}/freshrate"
+    reached = asyncio.Semaphore(0)
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.release()
+        await stack_ended.wait()
+        writer.close()
+
+    stack_ended = asyncio.Event()
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    nobody = f"postgresql://freshrate@127.0.0.1:{silent.sockets[0].getsockname()[1]}/freshrate"
     waiting = [
         await Running.start(
             name, "-m", name, folder=tmp_path, env={**stack.env, "DATABASE_URL": nobody, "API_PORT": "0"}
@@ -131,8 +140,11 @@ async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: S
         for name in ("api", "worker")
     ]
     stack.processes += waiting
-    await asyncio.sleep(2)  # by now both try to connect; nothing tells so from outside
+    for _ in waiting:
+        await asyncio.wait_for(reached.acquire(), 20)
     assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
+    stack_ended.set()
+    silent.close()
 
 
 async def test_a_thread_that_hangs_does_not_hold_up_the_end(stack: Stack, tmp_path: Path) -> None:

@@ -134,6 +134,22 @@ def test_a_traceparent_that_cannot_be_read_begins_a_new_trace(collector: Collect
     assert int(work.trace, 16)
 
 
+@pytest.mark.parametrize("unreadable", ["", "nonsense", "00-" + "0" * 32 + "-" + "b" * 16 + "-01"])
+def test_traceparents_that_cannot_be_read_are_ignored_beside_those_that_can(
+    collector: Collector, unreadable: str
+) -> None:
+    with traced(settings(collector.url), service="test"):
+        with span("work", parents=[unreadable, REMOTE, unreadable, OTHER]):
+            pass
+        with span("outer"), span("inner", parents=[unreadable]):
+            pass
+    spans = {one.name: one for one in collector.spans}
+    assert (spans["work"].trace, spans["work"].parent) == ("a" * 32, "b" * 16)
+    assert spans["work"].links == [("c" * 32, "d" * 16)]
+    assert (spans["inner"].trace, spans["inner"].parent) == (spans["outer"].trace, spans["outer"].id)
+    assert spans["inner"].links == []
+
+
 def test_a_caller_that_does_not_sample_is_followed(collector: Collector) -> None:
     with traced(settings(collector.url), service="test"), span("work", parents=[REMOTE[:-1] + "0"]):
         assert traceparent().startswith(REMOTE[:35])

@@ -38,7 +38,7 @@ def last(dockerfile: str, instruction: str) -> str:
 def copied(dockerfile: str) -> list[str]:
     """What an image takes from the repository."""
     rests = [rest for name, rest in instructions(dockerfile) if name == "COPY" and "--from" not in rest]
-    return [rest.split()[0] for rest in rests]
+    return [source for rest in rests for source in rest.split()[:-1]]
 
 
 def by_default(value: str) -> str:
@@ -189,7 +189,8 @@ def test_an_image_installs_the_locked_dependencies_alone(dockerfile: str) -> Non
     installs = [rest for name, rest in instructions(dockerfile) if name == "RUN" and "install" in rest]
     assert len(installs) == 1
     assert "--require-hashes" in installs[0]
-    assert "deploy/requirements.txt" in copied(dockerfile)
+    assert {"deploy/requirements.txt", "deploy/requirements-otel.txt"} <= set(copied(dockerfile))
+    assert last(dockerfile, "ARG") == "REQUIREMENTS=requirements.txt"
 
 
 @dockerfiles

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 3
 BLOCK = timedelta(seconds=2)
-QUIET = 0.002
+QUIET = 0.005
 """Seconds without a new command after which a burst is over."""
 LONGEST_BURST = 0.02
 SLOWEST_RETRY = 1.0

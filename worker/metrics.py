@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -16,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class JobGauges(Collector):
-    """When each scheduled job was last done, by whichever worker."""
+    """When each scheduled job was last done, by whichever worker. Nothing of one whose state was not read yet."""
 
     def __init__(self, schedulers: Sequence[Scheduler]) -> None:
         self._schedulers = schedulers
@@ -24,7 +25,7 @@ class JobGauges(Collector):
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(
             "freshrate_job_last_success_timestamp_seconds",
-            "When the job was last done, in seconds since 1970.",
+            "When the job was last done, by whichever worker, in seconds since 1970; 0 means never.",
             labels=["name"],
         )
         for scheduler in self._schedulers:
@@ -41,10 +42,7 @@ async def serve_metrics(settings: Settings, registry: Registry) -> AsyncIterator
         return
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(
-            body=await registry.scrape(),
-            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-        )
+        return web.Response(body=await registry.scrape(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def live(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

@@ -21,8 +21,8 @@ from worker.job import Job
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-"""The due time of a job that never ran."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a job that was never done was due and was last done: it runs at once, and an alert sees that it is overdue."""
 LONGEST_SLEEP = timedelta(seconds=30)
 """The shared state is read again at least so often: another worker, or a refresh, may have done the job."""
 OUTAGE_PAUSE = timedelta(seconds=1)
@@ -59,7 +59,7 @@ def next_due(
         ended = claimed_until or claimed_for
         return min(ended + retry, _after(schedule, ended, now, pace))
     if done_at is None:
-        return AT_ONCE
+        return EPOCH
     return _after(schedule, done_at, now, pace)
 
 
@@ -102,7 +102,7 @@ class Scheduler:
         self._world = world
         self._schedule = job.schedule(world.settings)
         self.done_at: datetime | None = None
-        """When the job was last done, by whichever worker, as far as this one knows."""
+        """When the job was last done, by whichever worker; EPOCH for never, None until the shared state was read."""
         self._failures = 0
         """Runs of this worker in a row that did not cover all."""
 
@@ -117,7 +117,7 @@ class Scheduler:
     async def _tick(self) -> None:
         job, world = self._job, self._world
         state = await world.storage.schedule_state(job.name)
-        self.done_at = state.done_at
+        self.done_at = state.done_at or EPOCH
         if state.done_at and state.claimed_for and state.done_at >= state.claimed_for:
             self._failures = 0
         now = world.clock()

@@ -1,7 +1,7 @@
 """What the API tells Prometheus, on real servers: every figure moves by what was done."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +22,7 @@ from shared.opening import World, open_world
 from shared.ports import Announced
 from shared.registry import Registry
 from tests.api.rig import RigServer, until
-from tests.e2e.processes import until as eventually
-from tests.shared.scraping import Scrape, phases
+from tests.shared.scraping import Scrape, Target, phases
 from tests.worlds import small_world
 from worker.consumer import Consumer
 from worker.jobs.catalog import renew_catalog
@@ -34,31 +33,15 @@ CREDITS = 1000
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(Target):
     """An API on a port, and what a worker beside it works with."""
 
-    client: TestClient[Any, Any]
     api: ApiContext
     worker: World
 
     async def get(self, path: str) -> None:
-        async with self.client.get(path, headers={"X-API-Key": KEY}) as response:
+        async with self.http.get(f"{self.url}{path}", headers={"X-API-Key": KEY}) as response:
             assert response.status == 200, await response.text()
-
-    async def scrape(self) -> Scrape:
-        async with self.client.get("/metrics") as response:
-            assert response.status == 200
-            return Scrape(await response.text())
-
-    async def scraped_when(self, condition: Callable[[Scrape], bool], what: str) -> Scrape:
-        """What comes too late for one scrape stands in a later one."""
-
-        async def seen() -> Scrape | None:
-            scrape = await self.scrape()
-            return scrape if condition(scrape) else None
-
-        found: Scrape = await eventually(seen, seconds=10, what=what)
-        return found
 
     @asynccontextmanager
     async def consuming(self) -> AsyncIterator[None]:
@@ -98,7 +81,8 @@ async def scene(tmp_path: Path, postgresql_url: str, redis_url: str) -> AsyncIte
         await client.start_server()
         api = app[CONTEXT]
         await until(lambda: api.catalog.is_loaded and api.river.is_flowing)
-        yield Scene(client, api, worker)
+        url = f"http://{client.host}:{client.port}"
+        yield Scene(client.session, url, api, worker)
         await client.close()
 
 

@@ -9,13 +9,7 @@ from shared.domain.visit import FailureKind
 from shared.settings import read_settings
 from shared.tracing import traced
 from tests.api.rig import KEY, Rig, observed, until
-from tests.shared.collector import SERVER, Collector, collecting
-
-
-def caller(number: int) -> tuple[str, str]:
-    """The trace of a client, and the header that it sends."""
-    trace = f"{number:032x}"
-    return trace, f"00-{trace}-{number:016x}-01"
+from tests.shared.collector import SERVER, Collector, caller, collecting
 
 
 @pytest.fixture

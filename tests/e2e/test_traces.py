@@ -11,16 +11,10 @@ from tests.e2e.books import claimed
 from tests.e2e.faults import calls_of, fault, heal, visited
 from tests.e2e.processes import Running, Stack, free_port
 from tests.e2e.test_rates import catalog_ready, get
-from tests.shared.collector import CLIENT, CONSUMER, SERVER, Collector, collecting
+from tests.shared.collector import CLIENT, CONSUMER, SERVER, Collector, caller, collecting
 
 REQUEST = "GET /api/latestrate/{currency_id}/"
 OF_WORKER = ("refresh", "visit", "store", "announce")
-
-
-def caller(number: int) -> tuple[str, str]:
-    """The trace of a client, and the header that it sends."""
-    trace = f"{number:032x}"
-    return trace, f"00-{trace}-{number:016x}-01"
 
 
 @pytest.fixture

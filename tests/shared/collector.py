@@ -68,6 +68,12 @@ class Collector:
         return found
 
 
+def caller(number: int) -> tuple[str, str]:
+    """The trace of a client, and the header that it sends."""
+    trace = f"{number:032x}"
+    return trace, f"00-{trace}-{number:016x}-01"
+
+
 @contextmanager
 def collecting() -> Iterator[Collector]:
     collector = Collector()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,40 +18,27 @@ from shared.errors import FreshrateError
 from shared.messages import Fact, RefreshFailed, RefreshRates, Role
 from shared.opening import World
 from shared.ports import Announced, DeadLetter
-from tests.e2e.processes import free_port, until
-from tests.shared.scraping import Scrape, phases, scraped
+from tests.e2e.processes import free_port
+from tests.shared.scraping import Target, phases
 from tests.worlds import Upstreams, small_world
 from worker.consumer import Consumer
-from worker.jobs.catalog import renew_catalog
-from worker.metrics import serve_metrics
+from worker.jobs.catalog import CATALOG, renew_catalog
+from worker.metrics import JobGauges, serve_metrics
 from worker.run import run_worker
+from worker.schedule import Scheduler
 
 WORKER = "worker-of-the-test"
 SOURCE = "coinmarketcap"
 CALLS, CREDITS = 50, 1000
+LAST_DONE = "freshrate_job_last_success_timestamp_seconds"
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(Target):
     """A worker's world with its metrics port."""
 
     world: World
     upstreams: Upstreams
-    http: aiohttp.ClientSession
-    url: str
-
-    async def scrape(self) -> Scrape:
-        return await scraped(self.http, self.url)
-
-    async def scraped_when(self, condition: Callable[[Scrape], bool], what: str) -> Scrape:
-        """What comes too late for one scrape stands in a later one."""
-
-        async def seen() -> Scrape | None:
-            scrape = await self.scrape()
-            return scrape if condition(scrape) else None
-
-        found: Scrape = await until(seen, seconds=10, what=what)
-        return found
 
     def command(self, *currency_ids: int, name: str = "one") -> RefreshRates:
         return RefreshRates(
@@ -94,7 +81,8 @@ async def scene(tmp_path: Path, postgresql_url: str, redis_url: str) -> AsyncIte
         aiohttp.ClientSession() as http,
         serve_metrics(world.settings, world.registry),
     ):
-        yield Scene(world, upstreams, http, f"http://127.0.0.1:{world.settings.worker_metrics_port}")
+        url = f"http://127.0.0.1:{world.settings.worker_metrics_port}"
+        yield Scene(http, url, world, upstreams)
 
 
 async def test_a_refresh_moves_all_four_phases_by_one(scene: Scene) -> None:
@@ -247,12 +235,26 @@ async def test_a_job_tells_when_it_was_last_done(scene: Scene) -> None:
     stop = asyncio.Event()
     began = time.time()
     running = asyncio.create_task(run_worker(scene.world, stop))
-    name = "freshrate_job_last_success_timestamp_seconds"
-    scrape = await scene.scraped_when(lambda one: len(one.labels(name)) == 3, "three jobs done")
+    jobs = ("catalog", "prices", "upkeep")
+    scrape = await scene.scraped_when(
+        lambda one: all(one.value(LAST_DONE, name=job) > 0 for job in jobs), "three jobs done"
+    )
     stop.set()
     await asyncio.wait_for(running, 10)
-    for job in ("catalog", "prices", "upkeep"):
-        assert began - 1 < scrape.value(name, name=job) <= time.time()
+    for job in jobs:
+        assert began - 1 < scrape.value(LAST_DONE, name=job) <= time.time()
+
+
+async def test_a_job_that_was_never_done_tells_0_once_that_is_known(scene: Scene) -> None:
+    await scene.upstreams.fault(path="map", kind="status", code=1001)
+    catalog = Scheduler(CATALOG, scene.world)
+    scene.world.registry.register(JobGauges([catalog]))
+    assert (await scene.scrape()).labels(LAST_DONE) == []
+    running = asyncio.create_task(catalog.run())
+    scrape = await scene.scraped_when(lambda one: one.has(LAST_DONE, name="catalog"), "the catalog's state")
+    running.cancel()
+    await asyncio.wait([running])
+    assert scrape.value(LAST_DONE, name="catalog") == 0
 
 
 async def test_the_process_is_described(scene: Scene) -> None:
@@ -276,7 +278,11 @@ async def test_the_scrape_goes_on_while_the_servers_hang(
     await renew_catalog(scene.world)
     await scene.world.queue.heartbeat(Role.PRICING, WORKER)
     before = await scene.scraped_when(
-        lambda one: one.has("freshrate_queue_workers", role="pricing"), "the books"
+        lambda one: (
+            one.has("freshrate_queue_workers", role="pricing")
+            and one.has("freshrate_upstream_credits_left", source=SOURCE)
+        ),
+        "the books and the budgets",
     )
     postgresql_server.pause()
     valkey_server.pause()

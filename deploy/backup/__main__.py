@@ -1,13 +1,16 @@
 """python -m deploy.backup TARGET: a copy of the SQLite database that DATABASE_URL names, while the service runs.
 
 SQLite's online backup reads one committed state over a read-only connection: the service goes on writing. To copy the
-file itself would lose what stands in its log (`-wal`), at times all of it. TARGET appears whole or not at all.
+file itself would lose what stands in its log (`-wal`), at times all of it. TARGET appears whole or not at all, and never in
+the place of another file.
 """
 
 import argparse
 import os
+import shutil
 import sqlite3
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -20,30 +23,54 @@ from shared.storage.address import is_postgresql, sqlite_path
 def back_up(source: Path, target: Path) -> None:
     """Raises OSError or sqlite3.Error where either file cannot be used; an unfinished copy does not stay."""
     if target.exists():
-        raise FileExistsError(f"{target} exists already: name another file")
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    # What a backup that was killed left behind.
-    unfinished.unlink(missing_ok=True)
+        raise _taken(target)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".unfinished")
+    os.close(descriptor)
+    unfinished = Path(name)
     try:
-        with (
-            closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reader,
-            closing(sqlite3.connect(unfinished)) as writer,
-        ):
-            reader.backup(writer)
-            # One plain file: it needs no log beside it, and opens on read-only media.
-            writer.execute("PRAGMA journal_mode = DELETE")
-            [[verdict]] = writer.execute("PRAGMA quick_check(1)")
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(f"the copy is damaged, so {source} is too: {verdict}")
-        unfinished.rename(target)
-        _sync(target.parent)
+        _copy(source, unfinished)
+        # Who may read the database may read its backup.
+        shutil.copymode(source, unfinished)
+        _sync(unfinished)
+        _name(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
+    # A new name is durable when its folder is.
+    _sync(target.parent)
 
 
-def _sync(folder: Path) -> None:
-    """A new name is durable when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _copy(source: Path, copy: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reader,
+        closing(sqlite3.connect(copy)) as writer,
+    ):
+        reader.backup(writer)
+        # One plain file: it needs no log beside it, and opens on read-only media.
+        writer.execute("PRAGMA journal_mode = DELETE")
+        [[verdict]] = writer.execute("PRAGMA quick_check(1)")
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"the copy is damaged, so {source} is too: {verdict}")
+
+
+def _name(unfinished: Path, target: Path) -> None:
+    """A link, for a rename would take the place of what another backup has made meanwhile."""
+    try:
+        target.hardlink_to(unfinished)
+    except FileExistsError:
+        raise _taken(target) from None
+    except OSError as error:
+        raise OSError(
+            f"{target} cannot be made by a hard link ({error.strerror}), which its file system may not know: "
+            "back up to another folder, and copy the file from there"
+        ) from error
+
+
+def _taken(target: Path) -> FileExistsError:
+    return FileExistsError(f"{target} exists already: name another file")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

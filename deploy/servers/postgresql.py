@@ -1,20 +1,15 @@
 """A real PostgreSQL server of one's own: on a free port of 127.0.0.1, in a temporary folder or one that is kept."""
 
-import contextlib
 import itertools
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
-from typing import IO
 
 from deploy.servers.cluster import Cluster, psql
 from deploy.servers.launch import Launch, ServerFailed
-from deploy.servers.ports import free_port
+from deploy.servers.server import Server
 
-_READY_WITHIN_S = 30
-_STOPS_WITHIN_S = 15
 _STATUS_LINE = 7
 """Of postmaster.pid: what the server says of itself."""
 _FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -28,7 +23,7 @@ _SETTINGS = {
 }
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """Keeps its port and its data over `stop` and `start`; `remove` ends it for good.
 
     `durable`: with fsync, as in production; else it forgets all when the machine crashes, and is faster.
@@ -36,9 +31,12 @@ class PostgresServer:
     know; empty: whoever reaches the port is let in, as befits a test.
     """
 
-    user = "freshrate"
+    name = "postgresql"
     stop_signal = signal.SIGINT
     """Ends connections and writes everything; SIGTERM would wait for the clients to leave."""
+    kill_signal = signal.SIGQUIT
+    """Without a checkpoint; its children end with it."""
+    user = "freshrate"
 
     def __init__(
         self,
@@ -48,11 +46,10 @@ class PostgresServer:
         folder: Path | None = None,
         password: str = "",
     ) -> None:
-        self.port = port or free_port()
+        super().__init__(port)
         self._durable = durable
         self._password = password
         self._cluster = Cluster(folder, user=self.user, password=password, is_durable=durable)
-        self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"test_{number}" for number in itertools.count(1))
 
     def address(self, database: str) -> str:
@@ -64,14 +61,7 @@ class PostgresServer:
         password = f":{self._password}" if self._password else ""
         return f"postgresql://{self.user}{password}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise RuntimeError("not started")
-        return self._process.pid
-
     def launch(self) -> Launch:
-        """How to start the server, for who runs it himself. Makes the data where there are none."""
         self._cluster.make()
         settings = _SETTINGS | {"port": str(self.port)} | ({} if self._durable else _FORGETFUL)
         arguments = ["-D", str(self._cluster.data)]
@@ -80,7 +70,6 @@ class PostgresServer:
         return self._cluster.launch("postgres", *arguments)
 
     def is_ready(self, pid: int) -> bool:
-        """Whether the server that runs as `pid` takes connections."""
         try:
             lines = (self._cluster.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
@@ -89,38 +78,16 @@ class PostgresServer:
         return len(lines) > _STATUS_LINE and lines[0] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
 
     def start(self) -> None:
-        """Returns when the server takes connections; ServerFailed with its log where it does not."""
-        if self._process is not None:
-            raise RuntimeError("already started")
         try:
-            launch = self.launch()
-            log = self._cluster.folder / "postgresql.log"
-            with log.open("ab") as lines:
-                self._process = self._spawn(launch, lines)
-            self._wait_until_ready(self._process, log)
+            super().start()
         except ServerFailed:
             self.remove()
             raise
-
-    def stop(self) -> None:
-        """Ends the server and every connection; `start` brings it back."""
-        self._end(self.stop_signal)
-
-    def kill(self) -> None:
-        """Ends the server like a crash, without a checkpoint; `start` recovers what was durable."""
-        self._end(signal.SIGQUIT)
 
     def remove(self) -> None:
         """Ends the server and removes its data, unless they are in a folder that is kept."""
         self.kill()
         self._cluster.remove()
-
-    def pause(self) -> None:
-        """The server hangs: connections stay open, nothing is answered."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
 
     def execute(self, sql: str, *, database: str = "postgres") -> str:
         """What psql prints for one statement."""
@@ -149,44 +116,7 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _spawn(self, launch: Launch, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """A session of its own keeps a terminal's Ctrl-C away from the server; whoever started it ends it."""
-        return subprocess.Popen(
-            launch.command,
-            cwd=launch.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            user=launch.user,
-            group=launch.user,
-            extra_groups=None if launch.user is None else [],
-            env=launch.env,
-        )
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        give_up_at = time.monotonic() + _READY_WITHIN_S
-        while not self.is_ready(process.pid):
-            if process.poll() is not None or time.monotonic() > give_up_at:
-                raise ServerFailed(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
-            time.sleep(0.01)
-
-    def _signal(self, number: signal.Signals) -> None:
-        """To the server and its children, each of which leads a session of its own and may end at any moment."""
+    def _pids(self) -> tuple[int, ...]:
+        """With its children, each of which leads a session of its own and may end at any moment."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        for pid in (self.pid, *map(int, children)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self.resume()
-            self._process.send_signal(number)
-        try:
-            self._process.wait(_STOPS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        return (self.pid, *map(int, children))

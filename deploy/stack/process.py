@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.servers.launch import Launch
+from deploy.stack.alive import is_alive
 from deploy.stack.console import Console
 from deploy.stack.errors import StackError
 
@@ -139,11 +140,15 @@ class Kept:
         )
 
     async def _look(self, pid: int) -> None:
-        while not await asyncio.to_thread(self.service.is_ready, pid):  # noqa: ASYNC110 - of another process
+        while not await asyncio.to_thread(self._is_ready, pid):  # noqa: ASYNC110 - of another process
             await asyncio.sleep(_LOOKS_EVERY_S)
         if self._up.is_set():
             self._console.say(f"{self.service.name} is back, as process {pid}")
         self._up.set()
+
+    def _is_ready(self, pid: int) -> bool:
+        """Whoever else answers in the place of a child that has ended: that child is not ready."""
+        return self.service.is_ready(pid) and is_alive(pid)
 
     async def _end(self, child: Child, ended: "asyncio.Task[int]") -> None:
         # Who was stopped (SIGSTOP) hears nothing before it goes on.

@@ -11,6 +11,7 @@ from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 from deploy.stack import plan
 from deploy.stack.console import Console
+from deploy.stack.errors import StackError
 from deploy.stack.folder import password
 from deploy.stack.process import Kept, Service
 from deploy.stack.sources import chosen_sources
@@ -59,8 +60,10 @@ class Stack:
         settings, choice = self._settings, chosen_sources(self._settings)
         ports = plan.chosen_ports(settings)
         secret = password(self._folder)
-        postgresql = PostgresServer(durable=True, folder=self._folder / "postgresql", password=secret)
-        valkey = ValkeyServer(self._folder / "valkey", is_durable=True, password=secret)
+        postgresql = PostgresServer(
+            durable=True, port=ports.postgresql, folder=self._folder / "postgresql", password=secret
+        )
+        valkey = ValkeyServer(self._folder / "valkey", port=ports.valkey, is_durable=True, password=secret)
         database = DATABASES[choice.is_simulated]
         number = DATABASES.index(database)
         self._console.say(
@@ -90,14 +93,29 @@ class Stack:
         self._console.say(f"everything runs, {time.monotonic() - began:.1f} s after the start")
 
     async def stop(self, starting: "asyncio.Task[None]") -> None:
-        """Ends what runs; what was about to start does not."""
+        """Ends what runs; what was about to start does not. StackError where something could not be stopped."""
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
-        await asyncio.gather(*(one.stop() for one in self._applications))
+        left = await self._stop(*self._applications)
         for one in reversed(self._servers):
-            await one.stop()
+            left += await self._stop(one)
         # A cluster that is being made is waited for.
         await asyncio.get_running_loop().shutdown_default_executor()
+        if left:
+            raise StackError(
+                f"not everything could be stopped ({', '.join(left)}): the next start on {self._folder} "
+                "says how to end what is left."
+            )
+
+    async def _stop(self, *kept: Kept) -> list[str]:
+        """All at once; gives the names of those that could not be stopped."""
+        ends = await asyncio.gather(*(one.stop() for one in kept), return_exceptions=True)
+        left = []
+        for one, end in zip(kept, ends, strict=True):
+            if isinstance(end, BaseException):
+                self._console.say(f"{one.service.name} could not be stopped: {end!r}")
+                left.append(one.service.name)
+        return left
 
     async def _start(self, services: Sequence[Service], kept: list[Kept]) -> None:
         kept += [Kept(service, self._console, lock=self._lock) for service in services]

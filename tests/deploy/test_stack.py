@@ -4,17 +4,24 @@ import asyncio
 import io
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.servers.launch import Launch
+from deploy.servers.ports import free_port
+from deploy.stack.__main__ import main
 from deploy.stack.console import Console
 from deploy.stack.errors import StackError
 from deploy.stack.folder import claimed, password
+from deploy.stack.plan import chosen_ports
 from deploy.stack.process import Kept, Service
+from deploy.stack.run import Stack
 from deploy.stack.sources import Choice, chosen_sources
 from shared.settings import Settings, read_settings
 
@@ -85,6 +92,37 @@ async def test_a_command_that_is_not_there_ends_the_start_in_words(tmp_path: Pat
     assert "child cannot be started: " in out.getvalue()
 
 
+async def test_a_child_that_has_ended_is_never_ready(tmp_path: Path) -> None:
+    """Whoever else answers in its place."""
+
+    def answers_after_the_end(pid: int) -> bool:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return True
+
+    out = io.StringIO()
+    child = kept(tmp_path, "", out)
+    child.service = replace(child.service, is_ready=answers_after_the_end)
+    with pytest.raises(StackError, match="child did not start"):
+        await child.start()
+    await child.stop()
+    assert out.getvalue() == ""
+
+
+async def test_what_cannot_be_stopped_is_named_and_the_servers_stop_all_the_same(tmp_path: Path) -> None:
+    out = io.StringIO()
+    console = Console(["child"], on_gone=lambda: None, out=out)
+    stack = Stack(read_settings(_env_file=None), tmp_path, console, lock=-1)
+    broken, server = kept(tmp_path, "a null byte: \0", out), kept(tmp_path, DEAF, out)
+    with pytest.raises(StackError):
+        await broken.start()
+    await server.start()
+    stack._applications, stack._servers = [broken], [server]
+    with pytest.raises(StackError, match="not everything"):
+        await stack.stop(asyncio.create_task(asyncio.sleep(0)))
+    assert "child could not be stopped: ValueError('embedded null byte')" in out.getvalue()
+    assert "it is killed" in out.getvalue()
+
+
 async def test_what_a_child_left_behind_does_not_hold_up_its_end(tmp_path: Path) -> None:
     left = tmp_path / "left"
     orphan = f"import subprocess; p = subprocess.Popen(['sleep', '60'], start_new_session=True); open({str(left)!r}, 'w').write(str(p.pid))"
@@ -119,6 +157,16 @@ async def test_lines_keep_their_name_whatever_they_hold() -> None:
     assert max(map(len, shown)) < 1_200_000
 
 
+async def test_a_terminal_without_unicode_shows_every_line() -> None:
+    shown = io.BytesIO()
+    lines = asyncio.StreamReader()
+    lines.feed_data("price: 7 \u20ac\nlast\n".encode())
+    lines.feed_eof()
+    out = io.TextIOWrapper(shown, encoding="ascii")
+    await Console(["a"], on_gone=lambda: None, out=out).relay("a", lines)
+    assert shown.getvalue() == b"a     | price: 7 \\u20ac\na     | last\n"
+
+
 async def test_a_reader_that_has_gone_is_told_once() -> None:
     gone: list[bool] = []
     reading, writing = os.pipe()
@@ -146,14 +194,46 @@ def test_the_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pyte
         pass
 
 
-def test_a_lock_without_a_process_names_who_still_holds_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def left_behind(folder: Path) -> Iterator[int]:
+    """A process that outlives its stack, as a killed one leaves it; gives its id."""
+    with claimed(folder) as lock:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
+    (folder / "lock").write_text("")
+    try:
+        yield child.pid
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("name", ["real", "symlink"])
+def test_leftovers_and_they_alone_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr("deploy.stack.folder._LEFTOVERS_END_WITHIN_S", 0)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "symlink").symlink_to(tmp_path / "real")
+    with (
+        left_behind(tmp_path / name) as pid,
+        pytest.raises(StackError, match=f"kill -9 {pid}$"),
+        claimed(tmp_path / name),
+    ):
+        pass
+
+
+def test_ctrl_c_while_leftovers_are_waited_for_ends_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press_ctrl_c(_pause: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", press_ctrl_c)
+    monkeypatch.setattr(sys, "argv", ["stack", "--data", str(tmp_path)])
     with claimed(tmp_path):
         (tmp_path / "lock").write_text("")
-        with pytest.raises(StackError, match=f"kill -9 {os.getpid()}"), claimed(tmp_path):
-            pass
+        assert main() == 130
+    assert capsys.readouterr().err == "stack: stopped before anything was started\n"
 
 
 def test_a_terminal_gets_colours() -> None:
@@ -164,3 +244,28 @@ def test_a_terminal_gets_colours() -> None:
     out = Terminal()
     Console(["a"], on_gone=lambda: None, out=out).say("hello")
     assert out.getvalue() == "\x1b[1mstack |\x1b[0m hello\n"
+
+
+@pytest.mark.parametrize("after_the_first", [0, 1])
+def test_a_port_for_two_is_refused_with_both_settings(after_the_first: int) -> None:
+    first = free_port()
+    shared = first + after_the_first
+    settings = read_settings(_env_file=None, api_port=f"{shared},{first + 50}", worker_metrics_port=first)
+    with pytest.raises(StackError, match=f"^API_PORT and WORKER_METRICS_PORT both take port {shared}: "):
+        chosen_ports(settings)
+
+
+def test_a_worker_without_a_port_is_refused() -> None:
+    with pytest.raises(StackError, match=r"^WORKER_METRICS_PORT: .* 65536"):
+        chosen_ports(read_settings(_env_file=None, worker_metrics_port=65_535))
+
+
+def test_ports_drawn_by_lot_all_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, worker, *others = [free_port() for _ in range(9)]
+    lot = iter([api, others[0], worker, others[0], worker + 1, *others])
+    monkeypatch.setattr("deploy.servers.ports.free_port", lot.__next__)
+    ports = chosen_ports(read_settings(_env_file=None, api_port=f"{api},0", worker_metrics_port=worker))
+    assert ports.api == (api, others[0])
+    assert ports.metrics == (worker, worker + 1)
+    drawn = {*ports.api, *ports.metrics, ports.simulator, ports.postgresql, ports.valkey}
+    assert len(drawn) == 7

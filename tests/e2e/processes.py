@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -13,15 +12,12 @@ from typing import Any
 
 import aiohttp
 
+from deploy.servers.ports import free_port
+
+__all__ = ["ROOT", "START_LIMIT", "Running", "Stack", "free_port", "until"]
+
 ROOT = Path(__file__).parents[2]
 START_LIMIT = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 async def until(condition: Any, *, seconds: float, what: str) -> Any:

@@ -1,10 +1,15 @@
 """A backup made while the service runs brings everything back: each row, and the same answers."""
 
 import asyncio
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from deploy.backup.__main__ import back_up as make_backup
 from deploy.servers.cluster import psql
 from deploy.servers.postgresql import PostgresServer
 from tests.e2e.processes import ROOT, Running, Stack, until
@@ -227,12 +233,74 @@ async def test_a_backup_of_sqlite_amid_refreshes_is_one_committed_state(
     assert last == kept >= 20
 
 
+async def test_of_backups_to_one_target_at_once_one_is_made_and_whole(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "busy.db")) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER, filling BLOB)")
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+        connection.execute(f"INSERT INTO one {numbers} SELECT i, randomblob(2000) FROM n")
+        connection.commit()
+    target = tmp_path / "backup.db"
+    ends = await asyncio.gather(
+        *(back_up(tmp_path, target, DATABASE_URL="sqlite:///busy.db") for _ in range(4))
+    )
+    assert sorted(code for code, _ in ends) == [0, 1, 1, 1], ends
+    assert {words for code, words in ends if code} == {
+        f"backup: {target} exists already: name another file\n"
+    }
+    with closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("SELECT count(*) FROM one").fetchall() == [(10_000,)]
+    assert {path.name for path in tmp_path.iterdir()} == {"busy.db", "backup.db"}
+
+
+def test_backups_that_are_finished_at_the_same_moment_take_no_name_from_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_copied = threading.Barrier(4)
+    link = os.link
+
+    def link_together(*names: Path) -> None:
+        all_copied.wait(20)
+        link(*names)
+
+    monkeypatch.setattr(os, "link", link_together)
+    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER)")
+    with ThreadPoolExecutor(4) as pool:
+        making = [pool.submit(make_backup, tmp_path / "there.db", tmp_path / "backup.db") for _ in range(4)]
+    ends = Counter(str(one.exception()) for one in making)
+    assert ends == {"None": 1, f"{tmp_path}/backup.db exists already: name another file": 3}
+    assert {path.name for path in tmp_path.iterdir()} == {"there.db", "backup.db"}
+
+
+def test_a_backup_may_be_read_by_who_may_read_the_database(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER)")
+    (tmp_path / "there.db").chmod(0o640)
+    make_backup(tmp_path / "there.db", tmp_path / "backup.db")
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_backup_where_files_have_one_name_only_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_names: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER)")
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match=r"hard link \(Operation not permitted\).* back up to another folder"):
+        make_backup(tmp_path / "there.db", tmp_path / "backup.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["there.db"]
+
+
 @pytest.mark.parametrize(
     ("target", "database", "says"),
     [
         ("there.db", "sqlite:///there.db", "exists already"),
         ("new.db", "sqlite:///missing.db", "unable to open database file"),
-        ("nowhere/new.db", "sqlite:///there.db", "unable to open database file"),
+        ("nowhere/new.db", "sqlite:///there.db", "No such file or directory"),
         ("new.db", "sqlite:///nonsense.db", "not a database"),
         ("new.db", "postgresql://u:secret@h/n", "pg_dump"),
         ("new.db", "mysql://h/n", "DATABASE_URL"),

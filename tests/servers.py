@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 
 PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """For PostgreSQL's data. Pytest's own folders are closed to the user that serves for root where user namespaces
+    are not allowed."""
+    with tempfile.TemporaryDirectory(prefix="freshrate-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 
 
-def test_postgresql_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: Path) -> None:
-    folder = tmp_path / "postgresql"
+def test_postgresql_keeps_its_data_and_lets_in_who_knows_the_password(open_folder: Path) -> None:
+    folder = open_folder / "postgresql"
     first = PostgresServer(durable=True, folder=folder, password="right")
     try:
         first.start()
@@ -34,15 +34,15 @@ def test_postgresql_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: 
     assert (folder / "data").exists()
 
 
-def test_data_that_were_being_made_when_all_ended_are_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "data.unfinished" / "base").mkdir(parents=True)
-    server = PostgresServer(folder=tmp_path)
+def test_data_that_were_being_made_when_all_ended_are_made_anew(open_folder: Path) -> None:
+    (open_folder / "data.unfinished" / "base").mkdir(parents=True)
+    server = PostgresServer(folder=open_folder)
     try:
         server.start()
         assert server.execute("SELECT 1") == "1"
     finally:
         server.remove()
-    assert not (tmp_path / "data.unfinished").exists()
+    assert not (open_folder / "data.unfinished").exists()
 
 
 def test_root_without_user_namespaces_is_told_which_folder_is_closed(

@@ -101,9 +101,9 @@ async def ended(running: Running) -> int:
 
 
 async def test_it_serves_fresh_rates_and_starts_again_whatever_is_killed(
-    tmp_path: Path, http: aiohttp.ClientSession
+    open_folder: Path, http: aiohttp.ClientSession
 ) -> None:
-    running = await start(tmp_path)
+    running = await start(open_folder)
     try:
         await says(running, "everything runs")
         await first_rate(http, running)
@@ -121,22 +121,22 @@ async def test_it_serves_fresh_rates_and_starts_again_whatever_is_killed(
         last = await fresh_again(http, running)
         assert last["fetched_at"] > after["fetched_at"]
         assert await running.stop() == 0
-        assert_free(tmp_path)
+        assert_free(open_folder)
     finally:
         await running.kill()
 
 
 async def test_ctrl_c_ends_all_and_the_next_start_finds_the_old_rates(
-    tmp_path: Path, http: aiohttp.ClientSession
+    open_folder: Path, http: aiohttp.ClientSession
 ) -> None:
-    running = await start(tmp_path)
+    running = await start(open_folder)
     try:
         await says(running, "everything runs")
         await first_rate(http, running)
         rate = await fresh_rate(http, running)
-        second = await start(tmp_path, name="second")
+        second = await start(open_folder, name="second")
         assert await ended(second) == 1
-        assert second.log_text().startswith(f"stack: A stack runs on {tmp_path}/data already, as process ")
+        assert second.log_text().startswith(f"stack: A stack runs on {open_folder}/data already, as process ")
         assert len(second.log_text().splitlines()) == 1
 
         below = children(running.process.pid)
@@ -144,11 +144,11 @@ async def test_ctrl_c_ends_all_and_the_next_start_finds_the_old_rates(
         running.process.send_signal(signal.SIGINT)
         assert await ended(running) == 0
         assert [one for one in below if is_alive(one)] == []
-        assert_free(tmp_path)
+        assert_free(open_folder)
         for name in PROCESSES:
             assert f"\n{name:<14} | " in running.log_text()
 
-        again = await start(tmp_path, name="again")
+        again = await start(open_folder, name="again")
         try:
             await says(again, "everything runs")
             status, old = await get(http, again, f"/api/ratecurrency/{rate['id']}/")
@@ -168,8 +168,8 @@ async def test_ctrl_c_ends_all_and_the_next_start_finds_the_old_rates(
 
 
 @pytest.mark.parametrize("line", ["The production shape", "api            | "])
-async def test_ctrl_c_during_the_start_pressed_twice_leaves_nothing(tmp_path: Path, line: str) -> None:
-    running = await start(tmp_path)
+async def test_ctrl_c_during_the_start_pressed_twice_leaves_nothing(open_folder: Path, line: str) -> None:
+    running = await start(open_folder)
     try:
         await says(running, line)
         running.process.send_signal(signal.SIGINT)
@@ -178,15 +178,15 @@ async def test_ctrl_c_during_the_start_pressed_twice_leaves_nothing(tmp_path: Pa
             running.process.send_signal(signal.SIGINT)
         assert await ended(running) == 0
         assert "Traceback" not in running.log_text()
-        assert_free(tmp_path)
+        assert_free(open_folder)
     finally:
         await running.kill()
 
 
-async def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_told_in_one_line(open_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        running = await start(tmp_path, API_PORT=str(port))
+        running = await start(open_folder, API_PORT=str(port))
         assert await ended(running) == 1
     assert running.log_text().startswith(f"stack: API_PORT: cannot listen on 127.0.0.1 port {port} ")
     assert len(running.log_text().splitlines()) == 1

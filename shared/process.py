@@ -20,9 +20,9 @@ log = structlog.get_logger(__name__)
 
 Serve = Callable[[Settings, asyncio.Event], Awaitable[None]]
 """Works until the event is set, and then ends in order."""
-CUT_OFF_SECONDS = 7.5
+CUT_OFF_SECONDS = 7.0
 """After the signal: what has not ended by then, such as waiting for a database at the start, is cancelled. An orchestrator
-would kill the process after 10 s, and closing the servers and sending the last traces may take a second each."""
+would kill the process after 10 s, and a second each may go to closing connections, to threads and to the last traces."""
 THREADS_SECONDS = 1.0
 """For threads after the end of the work. A look-up of a name in a network that is silent takes up to 40 s, and nobody waits for
 its answer any more."""
@@ -64,6 +64,7 @@ async def _until_signalled(settings: Settings, serve: Serve, leave: Timer) -> No
     work = asyncio.ensure_future(serve(settings, stop))
 
     def end() -> None:
+        # Impatient people signal again: the time counts from the first.
         if stop.is_set():
             return
         stop.set()

@@ -144,7 +144,8 @@ def traceparent() -> str:
 
 @contextmanager
 def traced(settings: Settings, *, service: str) -> Iterator[None]:
-    """Traces while the context lasts, where the settings say so; what is left is sent at its end, for a second at most.
+    """Traces while the context lasts, where the settings say so; what is left is sent at its end, for a second at most
+    (but not where a thread hangs, and the process leaves without it).
 
     Raises SettingsError where the packages of the extra are missing.
     """
@@ -155,8 +156,9 @@ def traced(settings: Settings, *, service: str) -> Iterator[None]:
         from shared.otlp import OtlpTracer  # noqa: PLC0415 - off, its packages are neither needed nor loaded
     except ModuleNotFoundError:
         raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT: traces need packages that are not installed: pip install 'freshrate[otel]', or "
-            "in a checkout .venv/bin/pip install --require-hashes -r deploy/requirements-otel.txt"
+            "OTEL_EXPORTER_OTLP_ENDPOINT: traces need packages that are not installed: pip install 'freshrate[otel]', "
+            "in a checkout .venv/bin/pip install --require-hashes -r deploy/requirements-otel.txt, "
+            "for containers REQUIREMENTS=requirements-otel.txt in .env and docker compose build"
         ) from None
 
     _Process.tracer = tracer = OtlpTracer(settings.otel_exporter_otlp_endpoint, service=service)

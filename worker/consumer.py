@@ -28,8 +28,10 @@ log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 3
 BLOCK = timedelta(seconds=2)
 QUIET = 0.005
-"""Seconds without a new command after which a burst is over."""
+"""Seconds without a new command after which a burst is over. Where cores are shared, gaps of 2 ms are usual, and every burst
+that is cut in two costs a call more."""
 LONGEST_BURST = 0.02
+"""Seconds after which it is taken as it is: whoever came first must not wait for ever more."""
 SLOWEST_RETRY = 1.0
 FINISH_ATTEMPTS = 5
 

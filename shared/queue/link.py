@@ -160,7 +160,7 @@ class RedisLink:
             await session.close(at_once=True)
             raise
         if self.is_closed() or len(self._idle) >= _AT_ONCE:
-            await session.close()
+            await session.close(at_once=True)
         else:
             self._idle.append(session)
 

@@ -1,6 +1,8 @@
 """SIGTERM: every process ends in order within 10 s, whatever it is in the middle of."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -122,29 +124,36 @@ async def test_an_api_and_a_worker_that_are_stopped_together_while_the_source_ha
     assert status == 503, problem
 
 
-async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: Stack, tmp_path: Path) -> None:
-    reached = asyncio.Semaphore(0)
+@asynccontextmanager
+async def silence() -> AsyncIterator[tuple[asyncio.Event, int]]:
+    """A server that accepts and says nothing: set when somebody came, and its port."""
+    asked, over = asyncio.Event(), asyncio.Event()
 
     async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reached.release()
-        await stack_ended.wait()
+        asked.set()
+        await over.wait()
         writer.close()
 
-    stack_ended = asyncio.Event()
-    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    nobody = f"postgresql://freshrate@127.0.0.1:{silent.sockets[0].getsockname()[1]}/freshrate"
-    waiting = [
-        await Running.start(
-            name, "-m", name, folder=tmp_path, env={**stack.env, "DATABASE_URL": nobody, "API_PORT": "0"}
-        )
-        for name in ("api", "worker")
-    ]
-    stack.processes += waiting
-    for _ in waiting:
-        await asyncio.wait_for(reached.acquire(), 20)
-    assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
-    stack_ended.set()
-    silent.close()
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        yield asked, server.sockets[0].getsockname()[1]
+    finally:
+        over.set()
+        server.close()
+
+
+async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: Stack, tmp_path: Path) -> None:
+    waiting = []
+    async with silence() as (api_asked, of_api), silence() as (worker_asked, of_worker):
+        for name, port in (("api", of_api), ("worker", of_worker)):
+            nobody = f"postgresql://freshrate@127.0.0.1:{port}/freshrate"
+            env = {**stack.env, "DATABASE_URL": nobody, "API_PORT": "0"}
+            waiting.append(await Running.start(name, "-m", name, folder=tmp_path, env=env))
+        stack.processes += waiting
+        async with asyncio.timeout(20):
+            await api_asked.wait()
+            await worker_asked.wait()
+        assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
 
 
 async def test_a_thread_that_hangs_does_not_hold_up_the_end(stack: Stack, tmp_path: Path) -> None:

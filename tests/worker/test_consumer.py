@@ -1,8 +1,8 @@
 """The command loop, on the in-process queue, against the simulator."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from shared.domain.visit import FailureKind
 from shared.errors import QueueUnavailable
 from shared.messages import RatesStored, RefreshFailed, RefreshRates, Role
 from shared.opening import World
-from shared.ports import Announced
+from shared.ports import Announced, Batch
 from shared.queue.in_process import InProcessQueue
 from shared.visitor import Visitor
 from tests.worlds import Upstreams
@@ -81,6 +81,69 @@ async def test_what_waits_together_shares_one_call(world: World, upstreams: Upst
         fact = await listener.next()
     assert len(fact.stored) == 3
     assert await upstreams.calls("quotes") - before == 1
+
+
+@contextmanager
+def arriving(*later: RefreshRates) -> Iterator[tuple[list[timedelta | None], asyncio.Event]]:
+    """Submits one more command whenever the worker looks, without waiting, for what has arrived. Gives how long each of its
+    looks may wait, and an event for the first."""
+    coming, looks, looked = list(later), [], asyncio.Event()
+    take = InProcessQueue.take
+
+    async def taking(self: InProcessQueue, role: Role, worker: str, *, block: timedelta | None) -> Batch:
+        looks.append(block)
+        looked.set()
+        if block is None and coming:
+            await self.submit(role, [coming.pop(0)], wait=timedelta(seconds=5))
+        return await take(self, role, worker, block=block)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InProcessQueue, "take", taking)
+        yield looks, looked
+
+
+async def test_a_burst_is_let_arrive_and_shares_one_call(world: World, upstreams: Upstreams) -> None:
+    await renew_catalog(world)
+    await world.queue.heartbeat(Role.PRICING, WORKER)
+    listener = await Listener(world).open()
+    burst = [command(world, number, name=str(number)) for number in (1, 1027, 1839, 5426)]
+    await world.queue.submit(Role.PRICING, burst[:2], wait=timedelta(seconds=5))
+    before = await upstreams.calls("quotes")
+    with arriving(*burst[2:]):
+        async with consuming(world):
+            fact = await listener.next()
+    assert set(fact.command_ids) == {"1", "1027", "1839", "5426"}
+    assert await upstreams.calls("quotes") - before == 1
+
+
+async def test_where_another_worker_is_busy_a_single_command_may_be_of_its_burst(
+    world: World, upstreams: Upstreams
+) -> None:
+    await renew_catalog(world)
+    await world.queue.heartbeat(Role.PRICING, WORKER)
+    await world.queue.submit(Role.PRICING, [command(world, 52, name="other")], wait=timedelta(seconds=5))
+    await world.queue.take(Role.PRICING, "another-worker", block=None)
+    listener = await Listener(world).open()
+    before = await upstreams.calls("quotes")
+    with arriving(command(world, 1027, name="two")) as (_, looked):
+        async with consuming(world):
+            await asyncio.wait_for(looked.wait(), 10)
+            await world.queue.submit(Role.PRICING, [command(world, 1)], wait=timedelta(seconds=5))
+            fact = await listener.next()
+    assert set(fact.command_ids) == {"one", "two"}
+    assert await upstreams.calls("quotes") - before == 1
+
+
+async def test_a_command_that_comes_alone_does_not_wait_for_others(world: World) -> None:
+    await renew_catalog(world)
+    listener = await Listener(world).open()
+    with arriving() as (looks, looked):
+        async with consuming(world):
+            await asyncio.wait_for(looked.wait(), 10)
+            await world.queue.submit(Role.PRICING, [command(world, 1)], wait=timedelta(seconds=5))
+            fact = await listener.next()
+    assert fact.command_ids == ("one",)
+    assert None not in looks
 
 
 async def test_a_source_that_fails_ends_every_currency_with_its_command(

@@ -224,12 +224,30 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_it_is_used
 
 
 async def test_more_callers_than_connections_are_all_served(queue: RedisQueue, redis: Redis) -> None:
-    await asyncio.gather(*(queue.ping() for _ in range(200)))
     await queue.heartbeat(ROLE, "w")
     asked = [queue.submit(ROLE, [refresh(number)], wait=LONG) for number in range(1, 201)]
     assert await asyncio.gather(*asked) == [[]] * 200
     assert len(await held(queue, "w")) == 200
-    assert len(await redis.client_list()) <= 17
+
+
+async def test_many_pings_at_once_open_no_connection_beyond_those_kept(
+    queue: RedisQueue, redis: Redis
+) -> None:
+    before = (await redis.info("stats"))["total_connections_received"]
+    await asyncio.gather(*(queue.ping() for _ in range(200)))
+    assert (await redis.info("stats"))["total_connections_received"] - before <= 16
+
+
+async def test_of_connections_that_blocked_side_by_side_only_some_are_kept(
+    queue: RedisQueue, redis: Redis
+) -> None:
+    waits = timedelta(seconds=0.3)
+    await asyncio.gather(*(queue.take(ROLE, f"w{number}", block=waits) for number in range(30)))
+
+    async def are_closed() -> bool:
+        return len(await redis.client_list()) <= 17
+
+    await until(are_closed)
 
 
 async def test_a_closed_queue_leaves_no_connection(queue: RedisQueue, redis: Redis) -> None:

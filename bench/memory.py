@@ -14,7 +14,8 @@ import aiohttp
 from bench.part import Options, run_part
 from bench.rig import Rig, first_rate
 from bench.table import Goal, Series, print_table
-from tests.e2e.processes import Running, until
+from tests.e2e.processes import Running
+from tests.waiting import until
 
 COINS = 5000
 POLLS = 4

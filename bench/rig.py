@@ -14,9 +14,11 @@ from pathlib import Path
 
 import aiohttp
 
+from deploy.servers.ports import free_port
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
-from tests.e2e.processes import ROOT, Running, Stack, free_port, until
+from tests.e2e.processes import ROOT, Running, Stack
+from tests.waiting import until
 
 PEERS_PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
 FIRST_RATE_SECONDS = 30.0

@@ -13,7 +13,9 @@ import aiohttp
 from bench.part import Options, run_part
 from bench.rig import FIRST_RATE_SECONDS, Rig
 from bench.table import Goal, Series, print_table
-from tests.e2e.processes import Running, Stack, free_port, until
+from deploy.servers.ports import free_port
+from tests.e2e.processes import Running, Stack
+from tests.waiting import until
 
 
 async def measure(rig: Rig, options: Options) -> list[Goal]:

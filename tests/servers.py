@@ -69,9 +69,11 @@ def empty_postgresql_url(postgresql_server: PostgresServer) -> Iterator[str]:
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     """The server of this test process. Who kills or pauses it brings it back."""
     server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

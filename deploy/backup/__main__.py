@@ -6,6 +6,7 @@ the place of another file.
 """
 
 import argparse
+import errno
 import os
 import shutil
 import sqlite3
@@ -19,20 +20,31 @@ from shared.errors import SettingsError
 from shared.settings import read_settings
 from shared.storage.address import is_postgresql, sqlite_path
 
+_PAGES_AT_ONCE = 10_000
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_ENDED_BY_CTRL_C = 130
+"""What a shell says of it."""
+
 
 def back_up(source: Path, target: Path) -> None:
     """Raises OSError or sqlite3.Error where either file cannot be used; an unfinished copy does not stay."""
     if target.exists():
         raise _taken(target)
+    if not target.parent.is_dir():
+        raise NotADirectoryError(f"{target.parent} is no folder: make it, or name another")
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".unfinished")
     os.close(descriptor)
     unfinished = Path(name)
     try:
+        _require_hard_links(unfinished, target)
         _copy(source, unfinished)
-        # Who may read the database may read its backup.
+        # With the database's permissions: a temporary file's would keep everybody else out.
         shutil.copymode(source, unfinished)
         _sync(unfinished)
-        _name(unfinished, target)
+        # A link, for a rename would take the place of what another backup has made meanwhile.
+        target.hardlink_to(unfinished)
+    except FileExistsError:
+        raise _taken(target) from None
     finally:
         unfinished.unlink(missing_ok=True)
     # A new name is durable when its folder is.
@@ -44,7 +56,10 @@ def _copy(source: Path, copy: Path) -> None:
         closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reader,
         closing(sqlite3.connect(copy)) as writer,
     ):
-        reader.backup(writer)
+        # One transaction keeps all steps to one committed state; between two of them a Ctrl-C is heard.
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        reader.backup(writer, pages=_PAGES_AT_ONCE, progress=lambda *_: None)
         # One plain file: it needs no log beside it, and opens on read-only media.
         writer.execute("PRAGMA journal_mode = DELETE")
         [[verdict]] = writer.execute("PRAGMA quick_check(1)")
@@ -52,17 +67,20 @@ def _copy(source: Path, copy: Path) -> None:
         raise sqlite3.DatabaseError(f"the copy is damaged, so {source} is too: {verdict}")
 
 
-def _name(unfinished: Path, target: Path) -> None:
-    """A link, for a rename would take the place of what another backup has made meanwhile."""
+def _require_hard_links(unfinished: Path, target: Path) -> None:
+    """Before the copy, which may take long."""
+    probe = Path(f"{unfinished}-probe")
     try:
-        target.hardlink_to(unfinished)
-    except FileExistsError:
-        raise _taken(target) from None
+        probe.hardlink_to(unfinished)
     except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
         raise OSError(
-            f"{target} cannot be made by a hard link ({error.strerror}), which its file system may not know: "
+            f"{target} is on a file system without hard links ({error.strerror}): "
             "back up to another folder, and copy the file from there"
         ) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _taken(target: Path) -> FileExistsError:
@@ -93,6 +111,9 @@ def main() -> int:
     except (SettingsError, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"backup: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("backup: stopped; nothing unfinished is left\n")
+        return _ENDED_BY_CTRL_C
     sys.stdout.write(f"{target}: {target.stat().st_size} bytes\n")
     return 0
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.servers.launch import ServerFailed
@@ -23,15 +24,19 @@ def main() -> int:
     )
     folder: Path = parser.parse_args().data
     try:
-        settings = read_settings()
-        with claimed(folder) as lock:
+        with ExitStack() as held:
+            try:
+                settings = read_settings()
+                lock = held.enter_context(claimed(folder))
+            except KeyboardInterrupt:
+                sys.stderr.write("stack: stopped before anything was started\n")
+                return _ENDED_BY_CTRL_C
             asyncio.run(run(settings, folder, lock=lock))
     except (FreshrateError, StackError, ServerFailed, OSError) as error:
         sys.stderr.write(f"stack: {error}\n")
         return 1
     except KeyboardInterrupt:
-        # Once the stack runs, it takes the signal itself.
-        sys.stderr.write("stack: stopped before anything was started\n")
+        # A running stack takes the signal itself: nothing runs yet, or all has ended, in the stack's own words.
         return _ENDED_BY_CTRL_C
     return 0
 

@@ -12,9 +12,8 @@ def is_alive(pid: int) -> bool:
         if ") Z " in Path(f"/proc/{pid}/stat").read_text():
             return False
     try:
-        os.kill(pid, 0)
+        with contextlib.suppress(PermissionError):
+            os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
     return True

@@ -18,6 +18,7 @@ from deploy.stack.errors import StackError
 
 _LEFTOVERS_END_WITHIN_S = 12.0
 """The processes of a stack that was killed are told so by the kernel, and have 10 s to end."""
+_PROCESSES = Path("/proc")
 
 
 @contextmanager
@@ -67,13 +68,19 @@ def _take(lock: int, folder: Path) -> None:
                     f"A stack runs on {folder} already, as process {stack}: stop that, or name another folder with --data."
                 ) from None
             if time.monotonic() > give_up_at:
-                left = " ".join(map(str, _holders(folder / "lock")))
                 raise StackError(
-                    f"What an earlier stack left behind still uses {folder}: end it with kill -9 {left}"
+                    f"What an earlier stack left behind still uses {folder}: {_way_to_end(folder / 'lock')}"
                 ) from None
             time.sleep(0.1)
         else:
             return
+
+
+def _way_to_end(lock: Path) -> str:
+    left = _holders(lock)
+    if not left:
+        return f"end what `lsof {lock}` names"
+    return f"end it with kill -9 {' '.join(map(str, left))}"
 
 
 def _holders(lock: Path) -> list[int]:
@@ -81,7 +88,7 @@ def _holders(lock: Path) -> list[int]:
     # The kernel names the file itself, whatever symlinks led to it.
     file = lock.resolve()
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in _PROCESSES.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if any(one.readlink() == file for one in (process / "fd").iterdir()):
                 found.append(int(process.name))

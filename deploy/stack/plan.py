@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ def chosen_ports(settings: Settings) -> Ports:
         _require_free(settings.api_host, port, setting)
     free = free_ports(besides=[port for _, port in wanted])
     return Ports(
-        api=tuple(port or next(free) for port in settings.api_port),
+        api=tuple(port or _drawn(free, settings.api_host) for port in settings.api_port),
         metrics=metrics,
         simulator=next(free),
         postgresql=next(free),
@@ -153,11 +153,30 @@ def _require_different(wanted: Sequence[tuple[str, int]]) -> None:
         takers[port] = setting
 
 
+def _drawn(free: Iterator[int], host: str) -> int:
+    """They are free on 127.0.0.1, and may be in use where the API listens."""
+    port = next(port for port in free if not _is_in_use(host, port))
+    _require_free(host, port, "API_PORT")
+    return port
+
+
+def _is_in_use(host: str, port: int) -> bool:
+    try:
+        _listen(host, port)
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _listen(host: str, port: int) -> None:
+    """For a moment; OSError where nobody can."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    socket.create_server(address[:2], family=family).close()
+
+
 def _require_free(host: str, port: int, setting: str) -> None:
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.create_server(address[:2], family=family):
-            return
+        _listen(host, port)
     except OSError as error:
         what_to_do = (
             f"stop what listens there, or set another, as in {setting}={_another(port)} make stack."

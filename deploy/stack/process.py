@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from asyncio.subprocess import Process as Child
@@ -56,6 +57,12 @@ class Kept:
         self._stop = asyncio.Event()
         self._up = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._latest: Child | None = None
+
+    @property
+    def child(self) -> Child | None:
+        """The process, where one runs."""
+        return self._latest if self._latest is not None and self._latest.returncode is None else None
 
     async def start(self) -> None:
         """Returns when it is ready; StackError where it ends before that, or takes too long."""
@@ -64,6 +71,8 @@ class Kept:
         await asyncio.wait({self._keeping, up}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if not self._up.is_set() and not self._stop.is_set():
+            if self._keeping.done():
+                self._keeping.result()
             raise StackError(f"{self.service.name} did not start; its lines above say why.")
 
     async def stop(self) -> None:
@@ -89,15 +98,12 @@ class Kept:
 
     async def _live(self) -> int:
         """One life; gives its exit code."""
-        reading, writing = os.pipe()
         try:
-            child = await self._spawn(writing)
-        except OSError as error:
-            os.close(reading)
+            child, reading = await self._spawn()
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._console.say(f"{self.service.name} cannot be started: {error}")
             return _NO_SUCH_COMMAND
-        finally:
-            os.close(writing)
+        self._latest = child
         relaying = asyncio.create_task(self._relay(reading))
         looking = asyncio.create_task(self._look(child.pid))
         ended = asyncio.create_task(child.wait())
@@ -112,7 +118,6 @@ class Kept:
         return await ended
 
     async def _relay(self, reading: int) -> None:
-        """A pipe of our own: with asyncio's, the child's end would be seen only when its last descendant is gone."""
         lines = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(reading, "rb", buffering=0)
@@ -122,7 +127,21 @@ class Kept:
         finally:
             transport.close()
 
-    async def _spawn(self, output: int) -> Child:
+    async def _spawn(self) -> tuple[Child, int]:
+        """The child, and where to read its lines.
+
+        A pipe of our own: with asyncio's, the child's end would be seen only when its last descendant is gone.
+        """
+        reading, writing = os.pipe()
+        try:
+            return await self._spawn_into(writing), reading
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+
+    async def _spawn_into(self, output: int) -> Child:
         launch = self.service.launch
         return await asyncio.create_subprocess_exec(
             *launch.command,

@@ -23,7 +23,7 @@ DATABASES = ("freshrate", "simulated")
 
 
 async def run(settings: Settings, folder: Path, *, lock: int) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP; StackError where a process does not start."""
+    """Until SIGINT, SIGTERM or SIGHUP; StackError where a process does not start, or one cannot be stopped."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -39,7 +39,12 @@ async def run(settings: Settings, folder: Path, *, lock: int) -> None:
         console.say("stopping: API and workers, then what they need")
     finally:
         stopping.cancel()
-        await stack.stop(starting)
+        left = await stack.stop(starting)
+    if left:
+        raise StackError(
+            f"not everything could be stopped ({', '.join(left)}): the next start on {folder} "
+            "says how to end what is left."
+        )
     console.say("stopped; nothing is left running")
 
 
@@ -92,8 +97,8 @@ class Stack:
         await self._start(plan.applications(settings, ports, env), self._applications)
         self._console.say(f"everything runs, {time.monotonic() - began:.1f} s after the start")
 
-    async def stop(self, starting: "asyncio.Task[None]") -> None:
-        """Ends what runs; what was about to start does not. StackError where something could not be stopped."""
+    async def stop(self, starting: "asyncio.Task[None]") -> list[str]:
+        """Ends what runs; what was about to start does not. Gives the names of those that could not be stopped."""
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         left = await self._stop(*self._applications)
@@ -101,19 +106,15 @@ class Stack:
             left += await self._stop(one)
         # A cluster that is being made is waited for.
         await asyncio.get_running_loop().shutdown_default_executor()
-        if left:
-            raise StackError(
-                f"not everything could be stopped ({', '.join(left)}): the next start on {self._folder} "
-                "says how to end what is left."
-            )
+        return left
 
     async def _stop(self, *kept: Kept) -> list[str]:
-        """All at once; gives the names of those that could not be stopped."""
+        """All at once; gives the names of those that still run."""
         ends = await asyncio.gather(*(one.stop() for one in kept), return_exceptions=True)
         left = []
         for one, end in zip(kept, ends, strict=True):
-            if isinstance(end, BaseException):
-                self._console.say(f"{one.service.name} could not be stopped: {end!r}")
+            if one.child is not None:
+                self._console.say(f"{one.service.name} could not be stopped: {end}")
                 left.append(one.service.name)
         return left
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.table import Goal, Series, print_goals, print_table
-from tests.e2e.processes import ROOT, Running, free_port
+from deploy.servers.ports import free_port
+from tests.e2e.processes import ROOT, Running
 
 ROWS = {
     "lastrate": ("bare aiohttp + uvloop", "lastrate", "two API processes over one"),

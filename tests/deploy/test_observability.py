@@ -11,8 +11,10 @@ import aiohttp
 import pytest
 import yaml  # type: ignore[import-untyped] # only tests read YAML: not worth a package of types
 
+from deploy.servers.ports import free_port
 from tests.deploy.promql import Scraped, missing
-from tests.e2e.processes import ROOT, Stack, free_port, until
+from tests.e2e.processes import ROOT, Stack
+from tests.waiting import until
 
 BOARD = ROOT / "deploy" / "grafana" / "freshrate.json"
 PROMETHEUS = ROOT / "deploy" / "prometheus"

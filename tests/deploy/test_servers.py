@@ -1,13 +1,15 @@
 """The servers from the wheels, where their data are kept."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.servers.launch import ServerFailed
+from deploy.servers.launch import Launch, ServerFailed
 from deploy.servers.postgresql import PostgresServer
+from deploy.servers.server import Server
 from deploy.servers.valkey import ValkeyServer
 
 
@@ -92,3 +94,37 @@ def test_a_server_that_ends_at_once_fails_with_its_log(tmp_path: Path) -> None:
     finally:
         second.kill()
         first.kill()
+
+
+class Silent(Server):
+    """Runs, and never gets ready."""
+
+    name = "silent"
+    stop_signal = kill_signal = signal.SIGKILL
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(None)
+        self._folder = folder
+        self.asked: list[int] = []
+
+    def launch(self) -> Launch:
+        command = (sys.executable, "-c", "import time; time.sleep(600)")
+        return Launch(command=command, folder=self._folder, env={})
+
+    def is_ready(self, pid: int) -> bool:
+        self.asked.append(pid)
+        return False
+
+
+def test_a_server_that_never_gets_ready_fails_and_is_not_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.servers.server._READY_WITHIN_S", 0)
+    server = Silent(tmp_path)
+    try:
+        with pytest.raises(ServerFailed, match=r"^silent did not start:"):
+            server.start()
+        with pytest.raises(ProcessLookupError):
+            os.kill(server.asked[0], 0)
+    finally:
+        server.kill()

@@ -1,15 +1,20 @@
 """The parts of a stack, each by itself."""
 
 import asyncio
+import ctypes
+import errno
 import io
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,46 +86,96 @@ async def test_a_child_that_ignores_its_signal_is_killed_after_its_time(tmp_path
     assert "child did not stop within 0.2 s; it is killed" in out.getvalue()
 
 
-async def test_a_command_that_is_not_there_ends_the_start_in_words(tmp_path: Path) -> None:
-    out = io.StringIO()
-    child = kept(tmp_path, "", out)
-    launch = replace(child.service.launch, command=(str(tmp_path / "nothing"),))
-    child.service = replace(child.service, launch=launch)
-    with pytest.raises(StackError):
-        await child.start()
-    await child.stop()
-    assert "child cannot be started: " in out.getvalue()
+def stack_of(
+    folder: Path, out: io.StringIO, *, applications: Sequence[Kept] = (), servers: Sequence[Kept] = ()
+) -> Stack:
+    console = Console(["child"], on_gone=lambda: None, out=out)
+    stack = Stack(read_settings(_env_file=None), folder, console, lock=-1)
+    stack._applications, stack._servers = [*applications], [*servers]
+    return stack
 
 
-async def test_a_child_that_has_ended_is_never_ready(tmp_path: Path) -> None:
-    """Whoever else answers in its place."""
+async def left_after(stack: Stack) -> list[str]:
+    return await stack.stop(asyncio.create_task(asyncio.sleep(0)))
 
-    def answers_after_the_end(pid: int) -> bool:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        return True
 
-    out = io.StringIO()
-    child = kept(tmp_path, "", out)
-    child.service = replace(child.service, is_ready=answers_after_the_end)
+async def assert_cannot_start(child: Kept, folder: Path, out: io.StringIO, *, why: str) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
     with pytest.raises(StackError, match="child did not start"):
         await child.start()
-    await child.stop()
+    assert await left_after(stack_of(folder, out, applications=[child])) == []
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert re.fullmatch(f"stack . child cannot be started: .*{why}.*\n", out.getvalue()), out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("/nowhere/nothing", "No such file or directory"), ("a\0b", "embedded null byte")]
+)
+async def test_a_command_that_cannot_be_run_ends_the_start_in_words_and_leaves_nothing(
+    tmp_path: Path, command: str, why: str
+) -> None:
+    out = io.StringIO()
+    child = kept(tmp_path, "", out)
+    child.service = replace(child.service, launch=replace(child.service.launch, command=(command,)))
+    await assert_cannot_start(child, tmp_path, out, why=why)
+
+
+async def test_a_child_that_fails_before_its_command_ends_the_start_in_words_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: "a library that knows nothing")
+    out = io.StringIO()
+    await assert_cannot_start(kept(tmp_path, "", out), tmp_path, out, why="preexec_fn")
+
+
+async def test_a_start_that_fails_like_no_other_ends_in_its_own_error(tmp_path: Path) -> None:
+    out = io.StringIO()
+    child = kept(tmp_path, "", out)
+    launch = replace(child.service.launch, command=(7,))  # type: ignore[arg-type]
+    child.service = replace(child.service, launch=launch)
+    with pytest.raises(TypeError, match="not int"):
+        await child.start()
+    assert await left_after(stack_of(tmp_path, out, applications=[child])) == []
     assert out.getvalue() == ""
+
+
+def test_a_child_that_has_ended_is_never_ready(tmp_path: Path) -> None:
+    """Whoever else answers in its place."""
+    child = kept(tmp_path, "", io.StringIO())
+    child.service = replace(child.service, is_ready=lambda _pid: True)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert not child._is_ready(ended.pid)
+    assert child._is_ready(os.getpid())
 
 
 async def test_what_cannot_be_stopped_is_named_and_the_servers_stop_all_the_same(tmp_path: Path) -> None:
     out = io.StringIO()
-    console = Console(["child"], on_gone=lambda: None, out=out)
-    stack = Stack(read_settings(_env_file=None), tmp_path, console, lock=-1)
-    broken, server = kept(tmp_path, "a null byte: \0", out), kept(tmp_path, DEAF, out)
-    with pytest.raises(StackError):
-        await broken.start()
-    await server.start()
-    stack._applications, stack._servers = [broken], [server]
-    with pytest.raises(StackError, match="not everything"):
-        await stack.stop(asyncio.create_task(asyncio.sleep(0)))
-    assert "child could not be stopped: ValueError('embedded null byte')" in out.getvalue()
-    assert "it is killed" in out.getvalue()
+    folders = tmp_path / "strange", tmp_path / "server"
+    for folder in folders:
+        folder.mkdir()
+    strange, server = (kept(folder, DEAF, out) for folder in folders)
+    strange.service = replace(strange.service, name="strange")
+    await asyncio.gather(strange.start(), server.start())
+    child = strange.child
+    assert child is not None
+    kill = os.kill
+
+    def refuse(pid: int, number: int) -> None:
+        if pid == child.pid:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        kill(pid, number)
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "kill", refuse)
+            left = await left_after(stack_of(tmp_path, out, applications=[strange], servers=[server]))
+    finally:
+        child.kill()
+        await child.wait()
+    assert left == ["strange"]
+    assert "strange could not be stopped: [Errno 1] Operation not permitted" in out.getvalue()
+    assert "child did not stop within 0.2 s; it is killed" in out.getvalue()
 
 
 async def test_what_a_child_left_behind_does_not_hold_up_its_end(tmp_path: Path) -> None:
@@ -222,6 +277,19 @@ def test_leftovers_and_they_alone_are_named(
         pass
 
 
+def test_leftovers_that_this_system_does_not_tell_are_to_be_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.stack.folder._LEFTOVERS_END_WITHIN_S", 0)
+    monkeypatch.setattr("deploy.stack.folder._PROCESSES", tmp_path)
+    with (
+        left_behind(tmp_path),
+        pytest.raises(StackError, match=f"uses {tmp_path}: end what `lsof {tmp_path}/lock` names"),
+        claimed(tmp_path),
+    ):
+        pass
+
+
 def test_ctrl_c_while_leftovers_are_waited_for_ends_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +302,19 @@ def test_ctrl_c_while_leftovers_are_waited_for_ends_in_one_line(
         (tmp_path / "lock").write_text("")
         assert main() == 130
     assert capsys.readouterr().err == "stack: stopped before anything was started\n"
+
+
+def test_ctrl_c_when_all_has_ended_does_not_say_that_nothing_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press_ctrl_c(running: Coroutine[Any, Any, None]) -> None:
+        running.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", press_ctrl_c)
+    monkeypatch.setattr(sys, "argv", ["stack", "--data", str(tmp_path)])
+    assert main() == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_gets_colours() -> None:
@@ -269,3 +350,19 @@ def test_ports_drawn_by_lot_all_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ports.metrics == (worker, worker + 1)
     drawn = {*ports.api, *ports.metrics, ports.simulator, ports.postgresql, ports.valkey}
     assert len(drawn) == 7
+
+
+def test_a_port_drawn_for_the_api_is_free_where_the_api_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        taken = elsewhere.getsockname()[1]
+        lot = [taken, *(free_port() for _ in range(4))]
+        monkeypatch.setattr("deploy.servers.ports.free_port", iter(lot).__next__)
+        ports = chosen_ports(read_settings(_env_file=None, api_port="0", worker_metrics_port=0))
+    assert (*ports.api, ports.simulator, ports.postgresql, ports.valkey) == tuple(lot[1:])
+
+
+def test_a_host_that_is_not_of_this_machine_ends_the_draw() -> None:
+    with pytest.raises(
+        StackError, match=r"^API_PORT: cannot listen on 192\.0\.2\.1 port .* another API_HOST"
+    ):
+        chosen_ports(read_settings(_env_file=None, api_host="192.0.2.1", api_port="0", worker_metrics_port=0))

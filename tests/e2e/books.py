@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from deploy.servers.valkey import ValkeyServer
 from shared.messages import Role
 from shared.queue import keys
-from tests.e2e.processes import Running, until
+from tests.e2e.processes import Running
+from tests.waiting import until
 
 
 def is_claimed(valkey: ValkeyServer, *currency_ids: int) -> bool:

@@ -2,7 +2,8 @@
 
 import aiohttp
 
-from tests.e2e.processes import Stack, until
+from tests.e2e.processes import Stack
+from tests.waiting import until
 
 
 async def fault(http: aiohttp.ClientSession, stack: Stack, **what: object) -> None:

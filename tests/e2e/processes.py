@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,10 @@ from typing import Any
 import aiohttp
 
 from deploy.servers.ports import free_port
-
-__all__ = ["ROOT", "START_LIMIT", "Running", "Stack", "free_port", "until"]
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT = 20.0
-
-
-async def until(condition: Any, *, seconds: float, what: str) -> Any:
-    """The first true value of an async condition."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = await condition()
-        if value:
-            return value
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 class Running:

@@ -18,11 +18,13 @@ import aiohttp
 import pytest
 
 from deploy.backup.__main__ import back_up as make_backup
+from deploy.backup.__main__ import main
 from deploy.servers.cluster import psql
 from deploy.servers.postgresql import PostgresServer
-from tests.e2e.processes import ROOT, Running, Stack, until
+from tests.e2e.processes import ROOT, Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 from tests.e2e.test_standalone import start
+from tests.waiting import until
 
 CURRENCIES = (1, 1027)
 SQLITE = {"COINMARKETCAP_CALLS_PER_MINUTE": "0", "REFRESHES_PER_MINUTE": "0", "TRACKED_TOP": "20"}
@@ -273,7 +275,7 @@ def test_backups_that_are_finished_at_the_same_moment_take_no_name_from_each_oth
     assert {path.name for path in tmp_path.iterdir()} == {"there.db", "backup.db"}
 
 
-def test_a_backup_may_be_read_by_who_may_read_the_database(tmp_path: Path) -> None:
+def test_a_backup_has_the_permissions_of_the_database(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
         connection.execute("CREATE TABLE one (id INTEGER)")
     (tmp_path / "there.db").chmod(0o640)
@@ -281,17 +283,47 @@ def test_a_backup_may_be_read_by_who_may_read_the_database(tmp_path: Path) -> No
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_backup_where_files_have_one_name_only_says_so_and_leaves_nothing(
+def test_a_backup_where_files_have_one_name_only_says_so_before_it_copies_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_names: Path) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
+    monkeypatch.setattr(os, "link", refuse)
+    missing = tmp_path / "missing.db"
+    with pytest.raises(OSError, match=r"backup\.db .*hard links.* back up to another folder"):
+        make_backup(missing, tmp_path / "backup.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_that_cannot_get_its_name_for_another_reason_says_that_one_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_names: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
         connection.execute("CREATE TABLE one (id INTEGER)")
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(OSError, match=r"hard link \(Operation not permitted\).* back up to another folder"):
+    with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device$"):
         make_backup(tmp_path / "there.db", tmp_path / "backup.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["there.db"]
+
+
+@pytest.mark.parametrize("where", ["fsync", "link"])
+def test_ctrl_c_during_a_backup_ends_in_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    def press_ctrl_c(*_arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with closing(sqlite3.connect(tmp_path / "there.db")) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER)")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/there.db")
+    monkeypatch.setattr(os, where, press_ctrl_c)
+    monkeypatch.setattr(sys, "argv", ["backup", str(tmp_path / "backup.db")])
+    assert main() == 130
+    assert capsys.readouterr().err == "backup: stopped; nothing unfinished is left\n"
     assert [path.name for path in tmp_path.iterdir()] == ["there.db"]
 
 
@@ -300,7 +332,8 @@ def test_a_backup_where_files_have_one_name_only_says_so_and_leaves_nothing(
     [
         ("there.db", "sqlite:///there.db", "exists already"),
         ("new.db", "sqlite:///missing.db", "unable to open database file"),
-        ("nowhere/new.db", "sqlite:///there.db", "No such file or directory"),
+        ("nowhere/new.db", "sqlite:///there.db", "nowhere is no folder"),
+        ("there.db/new.db", "sqlite:///there.db", "there.db is no folder"),
         ("new.db", "sqlite:///nonsense.db", "not a database"),
         ("new.db", "postgresql://u:secret@h/n", "pg_dump"),
         ("new.db", "mysql://h/n", "DATABASE_URL"),
@@ -319,4 +352,5 @@ async def test_a_backup_that_cannot_be_made_says_why_and_leaves_nothing(
     assert words.count("\n") == 1
     assert says in words
     assert "secret" not in words
+    assert "unfinished" not in words
     assert {path.name for path in tmp_path.iterdir()} == before

@@ -5,14 +5,17 @@ import fcntl
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.e2e.processes import Running, free_port, until
+from deploy.servers.ports import free_port
+from tests.e2e.processes import Running
 from tests.e2e.test_rates import get
+from tests.waiting import until
 
 STOP_LIMIT = 15.0
 PROCESSES = ("postgresql", "valkey", "simulator", "api", "worker-pricing", "worker-ranking")
@@ -190,3 +193,63 @@ async def test_a_port_in_use_is_told_in_one_line(open_folder: Path) -> None:
         assert await ended(running) == 1
     assert running.log_text().startswith(f"stack: API_PORT: cannot listen on 127.0.0.1 port {port} ")
     assert len(running.log_text().splitlines()) == 1
+
+
+NO_PYTHON = "sys.executable = '\\0'"
+NOTHING_HEEDS = """
+def refuse(*_): raise PermissionError(1, "Operation not permitted")
+os.kill = os.killpg = refuse
+"""
+
+
+async def start_with(hindrance: str, folder: Path) -> Running:
+    return await Running.start(
+        "stack",
+        "-c",
+        f"import os, sys\nfrom deploy.stack.__main__ import main\n{hindrance}\nsys.exit(main())",
+        "--data",
+        str(folder / "data"),
+        folder=folder,
+        env={"API_PORT": "0", "WORKER_METRICS_PORT": "0"},
+    )
+
+
+async def assert_gets_free(folder: Path) -> None:
+    async def is_free() -> bool:
+        with suppress(BlockingIOError):
+            assert_free(folder)
+            return True
+        return False
+
+    await until(is_free, seconds=STOP_LIMIT, what="nothing is left running")
+
+
+@pytest.mark.parametrize("hindrance", ["", NOTHING_HEEDS])
+async def test_what_cannot_be_started_is_the_error_whatever_can_be_stopped(
+    open_folder: Path, hindrance: str
+) -> None:
+    running = await start_with(f"{NO_PYTHON}\n{hindrance}", open_folder)
+    try:
+        assert await ended(running) == 1
+        log = running.log_text()
+        assert "stack          | simulator cannot be started: embedded null byte\n" in log
+        assert "\nstack: simulator did not start; its lines above say why.\n" in log
+        assert ("valkey could not be stopped: [Errno 1]" in log) == bool(hindrance)
+        assert "simulator could not" not in log
+        assert "Traceback" not in log
+        await assert_gets_free(open_folder)
+    finally:
+        await running.kill()
+
+
+async def test_ctrl_c_where_nothing_can_be_stopped_says_so(open_folder: Path) -> None:
+    running = await start_with(NOTHING_HEEDS, open_folder)
+    try:
+        await says(running, "api            | ")
+        running.process.send_signal(signal.SIGINT)
+        assert await ended(running) == 1
+        left = "api, worker-pricing, worker-ranking, simulator, valkey, postgresql"
+        assert f"\nstack: not everything could be stopped ({left}): the next start on " in running.log_text()
+        await assert_gets_free(open_folder)
+    finally:
+        await running.kill()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.processes import until
+from tests.waiting import until
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 

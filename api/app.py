@@ -24,7 +24,7 @@ from shared.registry import Registry
 from shared.settings import Settings
 
 LARGEST_BODY = 1024 * 1024
-LAST_WAIT = 5.0
+LAST_WAIT = 4.0
 """Seconds for which a stopping process lets its clients wait for fresh rates."""
 
 

@@ -1,11 +1,16 @@
-"""aiohttp's HTTP protocol with what it lacks: a deadline for a request's head, and problems for malformed requests.
+"""aiohttp's HTTP protocol with what it lacks: a deadline for a request's head, problems for malformed requests, and a way to
+leave without dropping requests.
 
 aiohttp closes an idle connection after the keep-alive time, but one that sends a byte now and then would hold its
 socket as long as it likes. Here a head that has begun must be whole within HEAD_SECONDS.
+
+At a stop aiohttp closes the connections that are between requests, at once: what a client sends in that moment is lost. Here
+a server that leaves first tells whoever still asks, by `Connection: close`, that this answer is the connection's last.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import structlog
 from aiohttp import web
@@ -16,6 +21,8 @@ from api.errors import defect_answer, status_problem
 log = structlog.get_logger(__name__)
 
 HEAD_SECONDS = 10.0
+RequestFactory: TypeAlias = Callable[..., web.BaseRequest]
+"""Makes a request of its head (RawRequestMessage) and what else aiohttp gives."""
 
 
 class HeadDeadlineProtocol(web.RequestHandler):
@@ -26,6 +33,11 @@ class HeadDeadlineProtocol(web.RequestHandler):
     def __init__(self, manager: web.Server, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own options
         super().__init__(manager, **options)
         self._head_timer: asyncio.TimerHandle | None = None
+
+    def leave(self) -> None:
+        """Makes the next answer the last of this connection."""
+        if self._request_factory is not None:  # as it is once the client has gone
+            self._request_factory = _last_of_its_connection(self._request_factory)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -83,6 +95,22 @@ class HeadDeadlineServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return HeadDeadlineProtocol(self, loop=self._loop, **self._kwargs)
+
+    def leave(self) -> None:
+        """Makes the next answer on each connection its last."""
+        for connection in self._connections:
+            if isinstance(connection, HeadDeadlineProtocol):
+                connection.leave()
+        self.request_factory = _last_of_its_connection(self.request_factory)
+
+
+def _last_of_its_connection(factory: RequestFactory) -> RequestFactory:
+    """As if the client had asked for the connection to be closed after the answer, which HTTP has a header for."""
+
+    def make(message: Any, *rest: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's own
+        return factory(message._replace(should_close=True), *rest)
+
+    return make
 
 
 def with_head_deadline(server: web.Server, handler: Any) -> HeadDeadlineServer:  # noqa: ANN401 - aiohttp's private handler type

@@ -7,7 +7,7 @@ from aiohttp import http_parser, http_writer, web
 
 from api.context import CONTEXT
 from api.lane import FastLane
-from api.protocol import with_head_deadline
+from api.protocol import HeadDeadlineServer, with_head_deadline
 from api.routes import last_rate
 from shared.errors import SettingsError
 from shared.settings import Settings
@@ -15,10 +15,13 @@ from shared.settings import Settings
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_SECONDS = 75.0
-FINISH_SECONDS = 5.5
-"""For requests in hand, after the sockets are closed."""
-STOP_SECONDS = 6.5
+LEAVE_SECONDS = 1.0
+"""For one more request on connections that are kept alive; what is idle for longer is closed."""
+FINISH_SECONDS = 4.5
+"""For requests in hand then."""
+CLEANUP_SECONDS = 5.5
 """After which the rest is cut off."""
+_LOOK_SECONDS = 0.02
 BACKLOG = 1024
 
 
@@ -29,6 +32,18 @@ class ApiRunner(web.AppRunner):
         super().__init__(
             app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=FINISH_SECONDS
         )
+
+    async def leave(self) -> None:
+        """Accepts no connection more, and sees those off that there are."""
+        for site in list(self.sites):
+            await site.stop()
+        server = self.server
+        if not isinstance(server, HeadDeadlineServer):
+            return
+        server.leave()
+        end = asyncio.get_running_loop().time() + LEAVE_SECONDS
+        while server.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - aiohttp has no event for it
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
@@ -52,7 +67,7 @@ def require_c_extensions() -> None:
         raise RuntimeError("aiohttp lacks its C writer here: install a wheel of it.")
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(runner: ApiRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
     except OSError as error:
@@ -73,8 +88,9 @@ async def serve_app(app: web.Application, settings: Settings, stop: asyncio.Even
         log.info("api ready", addresses=addresses)
         await stop.wait()
         log.info("api stopping")
+        await runner.leave()
     finally:
         try:
-            await asyncio.wait_for(runner.cleanup(), STOP_SECONDS)
+            await asyncio.wait_for(runner.cleanup(), CLEANUP_SECONDS)
         except TimeoutError:
             log.warning("api cut off what was still in hand")

@@ -68,6 +68,8 @@ async def test_it_listens_on_every_port_and_finishes_what_is_in_hand(
         await until(lambda: worker.visits)
         stop.set()
         await asyncio.sleep(0.05)
+        async with session.get(f"{addresses[1]}/health/live") as response:
+            assert (response.status, response.headers["Connection"]) == (200, "close")
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.get(f"{addresses[1]}/health/live")
         worker.hold.set()

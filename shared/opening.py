@@ -14,6 +14,7 @@ from shared.registry import Registry
 from shared.settings import Settings
 from shared.sources import build_sources
 from shared.storage import open_storage
+from shared.storage.address import place
 from shared.upstream import Upstream
 from shared.visit_meters import VisitMeters
 from shared.visitor import Visitor
@@ -50,6 +51,21 @@ def require_servers(settings: Settings) -> None:
         )
 
 
+async def _require_one_kind_of_rates(settings: Settings, storage: Storage) -> None:
+    """A simulated rate that is served or kept as a real one could never be told apart again."""
+    held = await storage.rate_sources()
+    if not held or ("simulator" in held) is settings.is_simulated:
+        return
+    where = place(settings.database)
+    raise SettingsError(
+        f"SOURCES: {where} holds simulated rates, and real ones must not be mixed with them. Give these a database of "
+        "their own by DATABASE_URL (in containers: docker compose --profile demo down --volumes), or set SOURCES=simulator."
+        if "simulator" in held
+        else f"SOURCES: {where} holds real rates, and simulated ones must not be mixed with them. Give these a database of "
+        "their own by DATABASE_URL, or take simulator out of SOURCES."
+    )
+
+
 @asynccontextmanager
 async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[World]:
     """Opens everything, and closes it in reverse order."""
@@ -58,6 +74,7 @@ async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         await stack.enter_async_context(watch_process(registry))
         storage = await open_storage(settings, clock=clock)
         stack.push_async_callback(storage.close)
+        await _require_one_kind_of_rates(settings, storage)
         queue = await open_queue(settings, clock=clock)
         stack.push_async_callback(queue.close)
         upstream = await stack.enter_async_context(Upstream(storage, clock=clock, registry=registry))

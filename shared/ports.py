@@ -81,6 +81,9 @@ class Storage(Protocol):
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
         """The last rate of every (currency, source), of these currencies or of all."""
 
+    async def rate_sources(self) -> set[str]:
+        """The sources that the last rates come from."""
+
     async def rates_page(
         self,
         *,

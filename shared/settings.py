@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         return f"postgresql://{user}{password}@{self.database_host}:{self.database_port}/{self.database_name}"
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether rates may be the simulator's."""
+        return "simulator" in self.sources
+
+    @property
     def stale_after(self) -> timedelta:
         return timedelta(seconds=self.stale_after_seconds)
 

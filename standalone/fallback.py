@@ -62,7 +62,7 @@ async def is_any_source_answering(settings: Settings) -> bool:
 async def settings_that_work(settings: Settings) -> AsyncIterator[tuple[Settings, bool]]:
     """The settings to run with, and whether rates are simulated; the simulator lives as long as the context."""
     if settings.model_fields_set & _NAMED_BY_THE_USER or await is_any_source_answering(settings):
-        yield settings, "simulator" in settings.sources
+        yield settings, settings.is_simulated
         return
     async with _simulator() as url:
         log.warning(

@@ -46,6 +46,9 @@ class Rates(OnEngine):
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
         return await read_last_rates(self._engine, currency_ids)
 
+    async def rate_sources(self) -> set[str]:
+        return {row[0] for row in await self._engine.fetch("SELECT DISTINCT source FROM last_rates")}
+
     async def rates_page(
         self,
         *,

@@ -132,6 +132,15 @@ async def test_the_last_rates_of_all_of_some_and_of_none(history: Storage) -> No
     assert len(await history.last_rates({*range(1, 200)})) == 3
 
 
+async def test_the_sources_of_the_last_rates(storage: Storage) -> None:
+    assert await storage.rate_sources() == set()
+    await load_currencies(storage, 2)
+    for currency_id, source in ((1, "a"), (1, "b"), (2, "a")):
+        given = [observation(currency_id, at=NOW, source=source)]
+        await storage.record_rates(given, fetched_at=NOW, stored_at=NOW)
+    assert await storage.rate_sources() == {"a", "b"}
+
+
 async def test_only_the_last_rate_of_a_source_moves_its_confirmation(history: Storage) -> None:
     await history.record_rates(
         [observation(2, price="3", source="a")], fetched_at=NOW + SECOND, stored_at=NOW

@@ -57,7 +57,7 @@ class DirectVisits:
         self._announcements: set[asyncio.Task[None]] = set()
 
     async def visit(self, currency_id: int) -> Rate:
-        """A rate fetched now, committed. Raises UpstreamError, NotTried or DeadlineExceeded."""
+        """A rate fetched now, committed. Raises UpstreamError, NotTried, StorageUnavailable or DeadlineExceeded."""
         task = self._visits.get(currency_id)
         if task is None:
             task = asyncio.create_task(self._visit(currency_id), name="direct visit")

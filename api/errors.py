@@ -85,6 +85,8 @@ def error_of(failure: Failure) -> FreshrateError:
     """The exception that says what a worker or a direct visit reported."""
     if failure.kind is FailureKind.VISITED:
         return UpstreamError(failure.detail)
+    if failure.kind is FailureKind.DATABASE_AWAY:
+        return StorageUnavailable(failure.detail, retry_after=failure.retry_after)
     if failure.kind is FailureKind.NOT_TRIED:
         return NotTried(failure.detail, retry_after=failure.retry_after)
     return DeadlineExceeded(failure.detail)

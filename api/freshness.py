@@ -19,13 +19,12 @@ from shared.errors import (
     UpstreamError,
 )
 
-FAILURES = (UpstreamError, NotTried, DeadlineExceeded)
-"""The three ways in which a refresh brings no rate: 502, 503, 504."""
+FAILURES = (UpstreamError, NotTried, StorageUnavailable, DeadlineExceeded)
+"""The ways in which a refresh brings no rate: 502, 503, 503, 504."""
 ERRORS: tuple[type[FreshrateError], ...] = (
     InvalidInput,
     UnknownCurrency,
     TooManyRequests,
-    StorageUnavailable,
     *FAILURES,
 )
 """What a request that may refresh can answer."""

@@ -73,7 +73,7 @@ class Refresher:
     async def refresh(self, currency_id: int, *, request_id: str) -> Rate:
         """A rate of this currency, fetched not before now, or by the visit under way that it joined.
 
-        Raises UpstreamError (visited and failed), NotTried or DeadlineExceeded.
+        Raises UpstreamError (visited and failed), NotTried, StorageUnavailable or DeadlineExceeded.
         """
         outcome = (await self.refresh_all([currency_id], request_id=request_id))[currency_id]
         if isinstance(outcome, Rate):

@@ -22,6 +22,7 @@ from shared.errors import (
     FreshrateError,
     RateMissing,
     RetryableError,
+    StorageUnavailable,
     UpstreamError,
     UpstreamRejected,
 )
@@ -251,6 +252,12 @@ class Visitor:
             log.warning("visit not journaled", source=source.name, error=str(journal_error))
 
 
+def _kind_of(error: FreshrateError) -> FailureKind:
+    if isinstance(error, UpstreamError):
+        return FailureKind.VISITED
+    return FailureKind.DATABASE_AWAY if isinstance(error, StorageUnavailable) else FailureKind.NOT_TRIED
+
+
 def _failure(currency_id: int, error: FreshrateError | None) -> Failure:
     if error is None or isinstance(error, DeadlineExceeded):
         return Failure(
@@ -258,10 +265,9 @@ def _failure(currency_id: int, error: FreshrateError | None) -> Failure:
             kind=FailureKind.DEADLINE,
             detail="The time was up before a source answered.",
         )
-    visited = isinstance(error, UpstreamError)
     return Failure(
         currency_id=currency_id,
-        kind=FailureKind.VISITED if visited else FailureKind.NOT_TRIED,
+        kind=_kind_of(error),
         detail=str(error),
         retry_after=error.retry_after if isinstance(error, RetryableError) else None,
     )

@@ -37,12 +37,14 @@ class Visit:
 
 
 class FailureKind(StrEnum):
-    """Why a refresh has no rate, in the three ways that a client must tell apart."""
+    """Why a refresh has no rate, in the ways that a client must tell apart."""
 
     VISITED = "visited"
     """A source was visited and failed: 502."""
     NOT_TRIED = "not_tried"
     """Nothing was tried: 503."""
+    DATABASE_AWAY = "database_away"
+    """Nothing could be tried, or stored: 503."""
     DEADLINE = "deadline"
     """The time was up: 504."""
 

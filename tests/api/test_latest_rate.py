@@ -61,7 +61,12 @@ async def test_a_new_currency_works_even_before_the_catalog_was_read_again(rig: 
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [(FailureKind.VISITED, 502), (FailureKind.NOT_TRIED, 503), (FailureKind.DEADLINE, 504)],
+    [
+        (FailureKind.VISITED, 502),
+        (FailureKind.NOT_TRIED, 503),
+        (FailureKind.DATABASE_AWAY, 503),
+        (FailureKind.DEADLINE, 504),
+    ],
 )
 async def test_failures_keep_their_kind_and_tell_the_last_rate(
     start: StartRig, kind: FailureKind, status: int

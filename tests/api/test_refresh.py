@@ -11,6 +11,7 @@ from shared.domain.rate import Rate
 from shared.domain.visit import Failure, FailureKind
 from shared.errors import (
     NotTried,
+    StorageUnavailable,
     UpstreamError,
 )
 from shared.messages import RefreshFailed, RefreshRates, Role
@@ -120,7 +121,12 @@ async def test_a_rate_within_the_minimal_interval_counts_as_fresh(start: StartRi
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [(FailureKind.VISITED, UpstreamError), (FailureKind.NOT_TRIED, NotTried)]
+    ("kind", "error"),
+    [
+        (FailureKind.VISITED, UpstreamError),
+        (FailureKind.NOT_TRIED, NotTried),
+        (FailureKind.DATABASE_AWAY, StorageUnavailable),
+    ],
 )
 async def test_the_failure_of_the_own_command_ends_it(
     rig: Rig, kind: FailureKind, error: type[Exception]

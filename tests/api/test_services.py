@@ -61,7 +61,12 @@ async def test_whoever_asks_meanwhile_shares_the_visit_and_cancelling_one_fails_
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [(FailureKind.VISITED, 502), (FailureKind.NOT_TRIED, 503), (FailureKind.DEADLINE, 504)],
+    [
+        (FailureKind.VISITED, 502),
+        (FailureKind.NOT_TRIED, 503),
+        (FailureKind.DATABASE_AWAY, 503),
+        (FailureKind.DEADLINE, 504),
+    ],
 )
 async def test_failures_keep_their_kind_and_tell_the_last_rate(
     rig: Rig, kind: FailureKind, status: int

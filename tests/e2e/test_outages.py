@@ -11,8 +11,9 @@ import pytest
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 from tests.e2e.faults import fault, heal
-from tests.e2e.processes import Running, Stack, until
+from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
+from tests.waiting import until
 
 
 async def test_a_hanging_source_ends_at_the_deadline(stack: Stack, http: aiohttp.ClientSession) -> None:
@@ -138,7 +139,7 @@ async def test_after_the_database_returns_service_is_back_within_five_seconds(
         assert (await get(http, api, "/api/lastrate/1/"))[0] == 200
         assert (await get(http, api, "/api/ratescurrency/"))[0] == 503
         status, problem = await get(http, api, "/api/latestrate/1/")
-        assert status == 503, problem
+        assert (status, problem["type"]) == (503, "/problems/database-unavailable"), problem
         await asyncio.to_thread(server.start)
 
         async def works() -> bool:

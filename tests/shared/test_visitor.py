@@ -194,7 +194,7 @@ async def test_storage_that_is_down_is_an_end_like_any_other(
         monkeypatch.setattr(type(world.storage), "record_rates", down)
         monkeypatch.setattr(type(world.storage), "record_visit", down)
         report = await visit(world, 1)
-        assert [one.kind for one in report.failures] == [FailureKind.NOT_TRIED]
+        assert [one.kind for one in report.failures] == [FailureKind.DATABASE_AWAY]
 
 
 async def test_facts_hold_at_most_500_rates_each_and_name_the_commands(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """python -m api: the API process. Needs PostgreSQL and Redis; everything by the environment."""
 
-import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 from api.app import create_app
 from api.serving import serve_app
 from shared.opening import open_world, require_servers
-from shared.process import run_process
+from shared.process import Serve, run_process
 from shared.settings import Settings
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Serve]:
     async with open_world(settings) as world:
         app = create_app(
             settings=world.settings,
@@ -19,10 +22,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             visitor=world.visitor,
             clock=world.clock,
             registry=world.registry,
-            is_simulated="simulator" in settings.sources,
+            is_simulated=settings.is_simulated,
         )
-        await serve_app(app, settings, stop)
+        yield partial(serve_app, app, settings)
 
 
 if __name__ == "__main__":
-    sys.exit(run_process("api", serve, requires=require_servers))
+    sys.exit(run_process("api", opened, requires=require_servers))

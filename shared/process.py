@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from threading import Timer
+from typing import Any
 
 import structlog
 import uvloop
@@ -18,17 +20,20 @@ from shared.tracing import traced
 
 log = structlog.get_logger(__name__)
 
-Serve = Callable[[Settings, asyncio.Event], Awaitable[None]]
+Serve = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, and then ends in order."""
+Open = Callable[[Settings], AbstractAsyncContextManager[Serve]]
+"""Opens what serving needs, and waits for what is away; closes it at the end. A signal cancels it at once while it opens,
+for there is nothing in hand yet."""
 CUT_OFF_SECONDS = 7.0
-"""After the signal: what has not ended by then, such as waiting for a database at the start, is cancelled. An orchestrator
-would kill the process after 10 s, and a second each may go to closing connections, to threads and to the last traces."""
+"""After the signal: what has not ended by then is cancelled. An orchestrator would kill the process after 10 s, and a second
+each may go to closing connections, to threads and to the last traces."""
 THREADS_SECONDS = 1.0
 """For threads after the end of the work. A look-up of a name in a network that is silent takes up to 40 s, and nobody waits for
 its answer any more."""
 
 
-def run_process(service: str, serve: Serve, *, requires: Callable[[Settings], None] | None = None) -> int:
+def run_process(service: str, opened: Open, *, requires: Callable[[Settings], None] | None = None) -> int:
     """Runs until SIGTERM or SIGINT. `requires` raises SettingsError where something is not set. Gives the exit code."""
     try:
         settings = read_settings()
@@ -36,7 +41,7 @@ def run_process(service: str, serve: Serve, *, requires: Callable[[Settings], No
             requires(settings)
         configure_logs(settings, service=service)
         with traced(settings, service=_traced_name(service)), _leaving() as leave:
-            uvloop.run(_until_signalled(settings, serve, leave))
+            uvloop.run(_until_signalled(settings, opened, leave))
     except FreshrateError as error:
         sys.stderr.write(f"{service}: {error}\n")
         return 1
@@ -58,24 +63,46 @@ def _leaving() -> Iterator[Timer]:
         timer.cancel()
 
 
-async def _until_signalled(settings: Settings, serve: Serve, leave: Timer) -> None:
-    stop = asyncio.Event()
+async def _until_signalled(settings: Settings, opened: Open, leave: Timer) -> None:
+    stop, is_open = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    work = asyncio.ensure_future(serve(settings, stop))
+    loop.set_exception_handler(_tell)
+
+    async def work() -> None:
+        async with opened(settings) as serve:
+            is_open.set()
+            await serve(stop)
+
+    working = asyncio.ensure_future(work())
+
+    def cut_off() -> None:
+        log.warning("cut off", after_seconds=CUT_OFF_SECONDS)
+        working.cancel()
 
     def end() -> None:
         # Impatient people signal again: the time counts from the first.
         if stop.is_set():
             return
         stop.set()
-        loop.call_later(CUT_OFF_SECONDS, work.cancel)
+        if not is_open.is_set():
+            working.cancel()
+        loop.call_later(CUT_OFF_SECONDS, cut_off)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     try:
-        await work
+        await working
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
-        log.warning("cut off", after_seconds=CUT_OFF_SECONDS)
     leave.start()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What no task hears. Where a deadline ends a connecting task, uvloop lets the look-up of the name go on, and nobody
+    can take what it ends with."""
+    error, future = context.get("exception"), context.get("future")
+    if isinstance(error, socket.gaierror) and not isinstance(future, asyncio.Task):
+        log.debug("name not found, and nobody waits for it", error=str(error))
+    else:
+        loop.default_exception_handler(context)

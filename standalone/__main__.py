@@ -2,11 +2,16 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from aiohttp import web
 
 from api.app import create_app
 from api.serving import serve_app
-from shared.opening import open_world
-from shared.process import run_process
+from shared.opening import World, open_world
+from shared.process import Serve, run_process
 from shared.settings import Settings
 from standalone.fallback import settings_that_work
 from worker.run import run_worker
@@ -15,9 +20,8 @@ DRAIN = 1.0
 """Seconds for the worker at a stop: the API has ended before, so nobody waits for it any more."""
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """The API ends first, so no request waits for a worker that is gone; a worker that breaks ends the API."""
-    worker_stop = asyncio.Event()
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Serve]:
     async with settings_that_work(settings) as (working, is_simulated), open_world(working) as world:
         app = create_app(
             settings=world.settings,
@@ -28,14 +32,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             registry=world.registry,
             is_simulated=is_simulated,
         )
-        worker = asyncio.create_task(run_worker(world, worker_stop, drain=DRAIN), name="worker")
-        worker.add_done_callback(lambda _task: stop.set())
-        try:
-            await serve_app(app, world.settings, stop)
-        finally:
-            worker_stop.set()
-            await worker
+        yield partial(serve, app, world)
+
+
+async def serve(app: web.Application, world: World, stop: asyncio.Event) -> None:
+    """The API ends first, so no request waits for a worker that is gone; a worker that breaks ends the API."""
+    worker_stop = asyncio.Event()
+    worker = asyncio.create_task(run_worker(world, worker_stop, drain=DRAIN), name="worker")
+    worker.add_done_callback(lambda _task: stop.set())
+    try:
+        await serve_app(app, world.settings, stop)
+    finally:
+        worker_stop.set()
+        await worker
 
 
 if __name__ == "__main__":
-    sys.exit(run_process("freshrate", serve))
+    sys.exit(run_process("freshrate", opened))

@@ -19,6 +19,7 @@ from shared.domain.visit import Failure, FailureKind, VisitReason
 from shared.errors import QueueUnavailable
 from shared.messages import Command, Fact, RefreshFailed, Role
 from shared.opening import World
+from shared.outage_log import OutageLog
 from shared.ports import Batch, DeadLetter, Delivery
 from shared.visit_meters import Phase
 from shared.visitor import VisitReport, facts_of
@@ -57,6 +58,7 @@ class Consumer:
         self._world = world
         self._stopping = False
         self._waiting: asyncio.Timeout | None = None
+        self._outage = OutageLog("queue unavailable", "queue back", role=role.value)
 
     def stop(self) -> None:
         """Finishes what is in hand and takes nothing more. What a take moved that is ended here is given back at the end."""
@@ -71,9 +73,11 @@ class Consumer:
                 batch = await self._take()
                 if batch:
                     await self._work(batch, asyncio.get_running_loop().time())
+                if not self._stopping:
+                    self._outage.note_success()
                 pause = 0.05
             except QueueUnavailable as error:
-                log.warning("queue unavailable", role=self._role.value, error=str(error))
+                self._outage.note_failure(error)
                 pause = await self._pause(pause)
             except Exception:  # a defect must not end the worker: what it holds is taken up again
                 log.exception("consumer broke", role=self._role.value)

@@ -14,6 +14,7 @@ import structlog
 
 from shared.errors import FreshrateError
 from shared.messages import Role
+from shared.outage_log import OutageLog
 from shared.ports import Queue
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,8 @@ BEAT = 1.0
 FILE_TOO_OLD = 5.0
 
 
-def _folder() -> Path:
+def signs_folder() -> Path:
+    """Where the workers of this user on this machine, or in this container, leave their signs of life."""
     return Path(tempfile.gettempdir()) / f"freshrate-workers-{os.getuid()}"
 
 
@@ -31,7 +33,15 @@ def living_workers(roles: Sequence[Role]) -> int:
     """How many workers of exactly these roles on this machine gave a sign within 5 s."""
     suffix = "+".join(roles)
     now = time.time()
-    return sum(1 for file in _folder().glob(f"*.{suffix}") if now - file.stat().st_mtime < FILE_TOO_OLD)
+    return sum(1 for file in signs_folder().glob(f"*.{suffix}") if now - _touched_at(file) < FILE_TOO_OLD)
+
+
+def _touched_at(file: Path) -> float:
+    """Seconds since 1970; 0 where its worker has just ended."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 class Heartbeat:
@@ -41,7 +51,8 @@ class Heartbeat:
         self._roles = roles
         self._worker = worker
         self._queue = queue
-        self._file = _folder() / f"{os.getpid()}.{'+'.join(roles)}"
+        self._outages = {role: OutageLog("no heartbeat", "heartbeat back", role=role.value) for role in roles}
+        self._file = signs_folder() / f"{os.getpid()}.{'+'.join(roles)}"
 
     async def run(self) -> None:
         self._file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -55,11 +66,13 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """One sign of life for the other processes."""
-        for role in self._roles:
+        for role, outage in self._outages.items():
             try:
                 await self._queue.heartbeat(role, self._worker)
                 rescued = await self._queue.rescue(role)
                 if rescued:
                     log.warning("commands of a dead worker put back", role=role.value, commands=rescued)
             except FreshrateError as error:
-                log.warning("no heartbeat", role=role.value, error=str(error))
+                outage.note_failure(error)
+            else:
+                outage.note_success()

@@ -17,6 +17,7 @@ from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Cron, Every, Schedule, ScheduleState
 from shared.errors import FreshrateError
 from shared.opening import World
+from shared.outage_log import OutageLog
 from worker.job import Job
 
 log = structlog.get_logger(__name__)
@@ -105,13 +106,14 @@ class Scheduler:
         """When the job was last done, by whichever worker; EPOCH for never, None until the shared state was read."""
         self._failures = 0
         """Runs of this worker in a row that did not cover all."""
+        self._outage = OutageLog("schedule waits", "schedule goes on", job=job.name)
 
     async def run(self) -> None:
         while True:
             try:
                 await self._tick()
             except FreshrateError as error:
-                log.warning("schedule waits", job=self._job.name, error=str(error))
+                self._outage.note_failure(error)
                 await asyncio.sleep(OUTAGE_PAUSE.total_seconds())
 
     async def _tick(self) -> None:
@@ -126,8 +128,10 @@ class Scheduler:
             pace = await job.pace(world)
             due = next_due(self._schedule, state, now=now, retry=self._retry(pace), pace=pace)
         if due > now:
+            self._outage.note_success()
             await wait_for(self._schedule, due, now)
         elif await world.storage.claim_tick(state, due=due, until=now + job.lease):
+            self._outage.note_success()
             await self._run_claimed()
 
     def _retry(self, pace: timedelta = timedelta(0)) -> timedelta:

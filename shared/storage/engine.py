@@ -20,10 +20,6 @@ class Row(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - a column of any type
 
 
-class MissingTable(Exception):
-    """The table does not exist: the database was never migrated. Never leaves the storage."""
-
-
 class UnknownReference(Exception):
     """A row names a currency that does not exist. Never leaves the storage."""
 
@@ -52,6 +48,9 @@ class Engine(Session, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Commits at the end of its block, or changes nothing where the block fails."""
+
+    async def has_table(self, name: str) -> bool:
+        """Asked of the catalog: a statement that fails would stand in the server's log as an error."""
 
     async def close(self) -> None: ...
 

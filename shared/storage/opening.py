@@ -4,13 +4,14 @@ Whether anything is pending is one small query against the number in the newest 
 half a second and 40 MB, is imported only where there is something to apply.
 """
 
+import asyncio
+import random
 from datetime import timedelta
-
-import stamina
 
 from migrations.head import head_revision
 from shared.domain.times import Clock, utc_now
 from shared.errors import SchemaOutdated, StorageUnavailable
+from shared.outage_log import OutageLog
 from shared.ports import Storage
 from shared.settings import Settings
 from shared.storage.address import is_postgresql, place, sqlite_path
@@ -19,6 +20,8 @@ from shared.storage.recording_postgresql import PostgresRateWriter
 from shared.storage.recording_sqlite import SqliteRateWriter
 from shared.storage.sql_storage import SqlStorage
 from shared.storage.sqlite import SqliteEngine
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 
 async def open_storage(
@@ -45,17 +48,27 @@ async def _connected(database: str, patience: timedelta) -> SqlStorage:
     if not is_postgresql(database):
         file = await SqliteEngine.open(sqlite_path(database))
         return SqlStorage(file, SqliteRateWriter(file))
-    async for attempt in stamina.retry_context(
-        on=StorageUnavailable,
-        attempts=None,
-        timeout=patience,
-        wait_initial=0.1,
-        wait_max=2.0,
-        wait_jitter=0.1,
-    ):
-        with attempt:
-            server = await PostgresEngine.open(database)
+    server = await _awaited_server(database, patience)
     return SqlStorage(server, PostgresRateWriter(server))
+
+
+async def _awaited_server(database: str, patience: timedelta) -> PostgresEngine:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + patience.total_seconds()
+    outage = OutageLog("waiting for the database", "database answers")
+    pause = _FIRST_PAUSE_S
+    while True:
+        try:
+            server = await PostgresEngine.open(database)
+        except StorageUnavailable as error:
+            if loop.time() + pause > give_up_at:
+                raise
+            outage.note_failure(error)
+        else:
+            outage.note_success()
+            return server
+        await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311 - jitter, no secret
+        pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
 async def _migrate(settings: Settings) -> None:

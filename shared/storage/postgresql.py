@@ -18,7 +18,7 @@ import asyncpg
 from shared.errors import SettingsError, StorageUnavailable
 from shared.ports import Connections
 from shared.storage.address import place
-from shared.storage.engine import MissingTable, Row, Session, UnknownReference
+from shared.storage.engine import Row, Session, UnknownReference
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -60,8 +60,6 @@ def errors_of(where: str) -> Iterator[None]:
     """Turns what asyncpg raises into what the storage says."""
     try:
         yield
-    except asyncpg.UndefinedTableError as error:
-        raise MissingTable(str(error)) from error
     except asyncpg.ForeignKeyViolationError as error:
         raise UnknownReference(error.detail) from error
     except _UNAVAILABLE as error:
@@ -85,6 +83,7 @@ class PostgresEngine:
         self._spare: PoolConnectionProxy[asyncpg.Record] | None = None
         self._is_closing = False
         self._waiting = 0
+        self._releases: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, database: str, *, command_seconds: float = COMMAND_SECONDS) -> "PostgresEngine":
@@ -139,6 +138,9 @@ class PostgresEngine:
         async with self._connection() as connection, connection.transaction():
             yield _PostgresSession(connection)
 
+    async def has_table(self, name: str) -> bool:
+        return bool(await self.fetchval("SELECT to_regclass($1) IS NOT NULL", name))
+
     async def close(self) -> None:
         """Lets the statements at work end, but a stop has no time for a server that hangs."""
         try:
@@ -161,18 +163,29 @@ class PostgresEngine:
     @asynccontextmanager
     async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
         """One that the last user left, or else one of the pool. Whoever was disturbed leaves none: the pool knows how to
-        clean up after a statement that was cancelled."""
+        clean up after a statement that was cancelled. It asks the server for that, which may hang, so nobody waits."""
         with errors_of(self._where):
             connection = await self._spare_one() or await self._pooled_one()
             try:
                 yield connection
             except BaseException:
-                await self._pool.release(connection)
+                self._release_later(connection)
                 raise
             if self._spare is None and not self._is_closing:
                 self._spare = connection
             else:
                 await self._pool.release(connection)
+
+    def _release_later(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        release = asyncio.ensure_future(self._pool.release(connection))
+        self._releases.add(release)
+        release.add_done_callback(self._released)
+
+    def _released(self, release: "asyncio.Task[None]") -> None:
+        """Where it failed, the pool has ended the connection, and makes another when it is needed."""
+        self._releases.discard(release)
+        if not release.cancelled():
+            release.exception()
 
     async def _pooled_one(self) -> "PoolConnectionProxy[asyncpg.Record]":
         self._waiting += 1

@@ -3,7 +3,6 @@
 from shared.ports import Connections
 from shared.storage.allowances import Allowances
 from shared.storage.currencies import Currencies
-from shared.storage.engine import MissingTable
 from shared.storage.rates import Rates
 from shared.storage.recording import Recording
 from shared.storage.schedules import Schedules
@@ -18,10 +17,9 @@ class SqlStorage(Recording, Rates, Currencies, Visits, Schedules, Allowances):
 
     async def is_outdated(self, revision: str) -> bool:
         """Whether the schema is older than this revision. Revisions are numbers of four digits, so text compares."""
-        try:
-            version = await self._engine.fetchval("SELECT version_num FROM alembic_version")
-        except MissingTable:
+        if not await self._engine.has_table("alembic_version"):
             return True
+        version = await self._engine.fetchval("SELECT version_num FROM alembic_version")
         return version is None or str(version) < revision
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from shared.domain.money import plain
 from shared.domain.times import micros
 from shared.errors import SettingsError, StorageUnavailable
 from shared.ports import Connections
-from shared.storage.engine import MissingTable, Row, Session, UnknownReference
+from shared.storage.engine import Row, Session, UnknownReference
 
 BUSY_MILLISECONDS = 5000
 """Others may hold the file for a moment: a backup, or a person with the sqlite3 shell."""
@@ -66,8 +66,6 @@ def errors_of(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
         if code not in _DEFECTS:
             raise StorageUnavailable(f"SQLite file {path} cannot be used: {error}") from error
-        if "no such table" in str(error):
-            raise MissingTable(str(error)) from error
         raise
 
 
@@ -174,6 +172,9 @@ class SqliteEngine:
                 yield
         finally:
             self._writers -= 1
+
+    async def has_table(self, name: str) -> bool:
+        return bool(await self.fetchval("SELECT count(*) FROM sqlite_master WHERE name = $1", name))
 
     async def close(self) -> None:
         """Waits for the transaction at work."""

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from tests.e2e.faults import calls_of, fault
-from tests.e2e.processes import Running, Stack, until
+from tests.e2e.processes import Running, Stack
+from tests.waiting import until
 
 
 async def get(http: aiohttp.ClientSession, running: Running, path: str, **headers: str) -> tuple[int, Any]:

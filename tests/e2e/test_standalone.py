@@ -6,7 +6,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.processes import Running, free_port
+from deploy.servers.ports import free_port
+from tests.e2e.processes import Running
 
 FIRST_RATE_LIMIT = timedelta(seconds=6)
 """From the first line of the log to the first poll, on a busy machine: `bench/start.py` measures what it takes."""

@@ -6,8 +6,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from deploy.servers.ports import free_port
 from tests.e2e.faults import calls_of
-from tests.e2e.processes import Running, Stack, free_port
+from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 
 
@@ -35,6 +36,31 @@ async def test_a_wrong_setting_stops_the_start_with_one_line(name: str, tmp_path
     assert code == 1
     assert "PRICE_SCHEDULE: " in text
     assert len(text.strip().splitlines()) == 1
+
+
+async def test_a_database_that_is_away_is_waited_for_in_plain_words_without_its_password(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    running = await Running.start(
+        "worker",
+        "-m",
+        "worker",
+        folder=tmp_path,
+        env={
+            "DATABASE_URL": f"postgresql://freshrate:secret@127.0.0.1:{port}/freshrate",
+            "REDIS_URL": "redis://127.0.0.1:1",
+        },
+    )
+    try:
+        line = await running.logged("waiting for the database")
+        assert await asyncio.wait_for(running.stop(), 3) == 0
+    finally:
+        await running.kill()
+    assert line["level"] == "warning"
+    assert f"PostgreSQL at 127.0.0.1:{port}/freshrate does not answer" in line["error"]
+    assert [one["event"] for one in running.log_lines()] == ["waiting for the database"]
+    assert "secret" not in running.log_text()
 
 
 async def test_an_old_schema_is_refused_where_migrating_is_off(

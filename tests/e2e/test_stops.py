@@ -15,16 +15,43 @@ from tests.e2e.test_rates import catalog_ready, get
 
 HANGS = """
 import asyncio, time
+from contextlib import asynccontextmanager
 import structlog
 from shared.process import run_process
 
-async def serve(_settings, stop):
+@asynccontextmanager
+async def opened(_settings):
+    yield serve
+
+async def serve(stop):
     asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
     structlog.get_logger().info("works")
     await stop.wait()
 
-raise SystemExit(run_process("hanging", serve))
+raise SystemExit(run_process("hanging", opened))
 """
+"""A thread of it does not end."""
+DEAF = """
+import asyncio
+from contextlib import asynccontextmanager
+import structlog
+from shared import process
+
+process.CUT_OFF_SECONDS = 0.2
+
+@asynccontextmanager
+async def opened(_settings):
+    yield serve
+
+async def serve(_stop):
+    structlog.get_logger().info("works")
+    await asyncio.Event().wait()
+
+raise SystemExit(process.run_process("deaf", opened))
+"""
+"""Serves on, whatever it is asked."""
+AT_ONCE = 3.0
+"""Seconds: far less than the 7 that what serves has, and enough where the machine is busy."""
 
 LIMIT = 10.0
 """Seconds that a process has between SIGTERM and its end."""
@@ -142,7 +169,7 @@ async def silence() -> AsyncIterator[tuple[asyncio.Event, int]]:
         server.close()
 
 
-async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: Stack, tmp_path: Path) -> None:
+async def test_a_process_that_still_waits_for_its_database_ends_at_once(stack: Stack, tmp_path: Path) -> None:
     waiting = []
     async with silence() as (api_asked, of_api), silence() as (worker_asked, of_worker):
         for name, port in (("api", of_api), ("worker", of_worker)):
@@ -153,7 +180,19 @@ async def test_a_process_that_still_waits_for_its_database_ends_in_time(stack: S
         async with asyncio.timeout(20):
             await api_asked.wait()
             await worker_asked.wait()
-        assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
+        async with asyncio.timeout(AT_ONCE):
+            assert await asyncio.gather(*map(stopped, waiting)) == [0, 0]
+    assert [running.log_text() for running in waiting] == ["", ""]
+
+
+async def test_what_serves_on_after_the_signal_is_cut_off(stack: Stack, tmp_path: Path) -> None:
+    program = tmp_path / "deaf.py"
+    program.write_text(DEAF)
+    deaf = await Running.start("deaf", str(program), folder=tmp_path, env={})
+    stack.processes.append(deaf)
+    await deaf.logged("works")
+    assert await stopped(deaf) == 0
+    assert [line["event"] for line in deaf.log_lines()] == ["works", "cut off"]
 
 
 async def test_a_thread_that_hangs_does_not_hold_up_the_end(stack: Stack, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
+from deploy.servers.ports import free_port
 from deploy.servers.valkey import ValkeyServer
 from tests.e2e.books import claimed
 from tests.e2e.faults import calls_of, fault, heal, visited
-from tests.e2e.processes import Running, Stack, free_port
+from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 from tests.shared.collector import CLIENT, CONSUMER, SERVER, Collector, caller, collecting
 

@@ -1,5 +1,6 @@
 """Logs: JSON lines for machines, a console for people, the standard library's lines the same way."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -53,6 +54,23 @@ def test_a_defect_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str
         structlog.get_logger("test").exception("broke")
     line = json.loads(capsys.readouterr().err)
     assert line["exception"][0]["exc_type"] == "RuntimeError"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_and_its_end_are_one_write(log_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stderr", Stream())
+    configure_logs(read_settings(_env_file=None, log_format=log_format), service="api")
+    structlog.get_logger("test").info("one")
+    logging.getLogger("library").warning("two")
+    assert len(writes) == 2
+    assert all(text.endswith("\n") for text in writes)
 
 
 def test_the_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.domain.visit import FailureKind
 from shared.errors import QueueUnavailable
@@ -16,6 +17,7 @@ from shared.opening import World
 from shared.ports import Announced, Batch
 from shared.queue.in_process import InProcessQueue
 from shared.visitor import Visitor
+from tests.waiting import until
 from tests.worlds import Upstreams
 from worker.consumer import Consumer
 from worker.jobs.catalog import renew_catalog
@@ -213,11 +215,19 @@ async def test_the_worker_outlives_a_queue_that_is_away(
 
     monkeypatch.setattr(InProcessQueue, "take", away)
     listener = await Listener(world).open()
-    async with consuming(world):
-        await world.queue.submit(Role.PRICING, [command(world, 1)], wait=timedelta(seconds=5))
-        fact = await listener.next()
+    with capture_logs() as logs:
+        async with consuming(world):
+            await world.queue.submit(Role.PRICING, [command(world, 1)], wait=timedelta(seconds=5))
+            fact = await listener.next()
+
+            async def told() -> bool:
+                return any(line["event"] == "queue back" for line in logs)
+
+            await until(told, seconds=5, what="the end of the outage in the log")
     assert isinstance(fact, RatesStored)
     assert failures == 0
+    told_of_queue = [line["event"] for line in logs if line["event"].startswith("queue")]
+    assert told_of_queue == ["queue unavailable", "queue back"]
 
 
 async def test_what_is_done_is_announced_though_the_queue_is_away_for_a_moment(

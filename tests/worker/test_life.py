@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 from prometheus_client import Counter
+from structlog.testing import capture_logs
 
+from deploy.servers.ports import free_port
 from shared.domain.schedule import Every
 from shared.errors import FreshrateError, QueueUnavailable, StorageUnavailable, WorkerGone
 from shared.messages import RefreshRates, Role
@@ -17,7 +19,7 @@ from shared.opening import World, require_servers
 from shared.queue.in_process import InProcessQueue
 from shared.registry import Registry
 from shared.settings import read_settings
-from tests.e2e.processes import free_port, until
+from tests.waiting import until
 from worker import __main__ as command_line
 from worker.heartbeat import Heartbeat, living_workers
 from worker.job import Job
@@ -152,6 +154,56 @@ async def test_a_queue_that_is_away_does_not_stop_the_heart(
     assert living_workers(roles) == 0
 
 
+async def test_a_queue_that_is_away_is_told_once_by_the_heart_and_again_when_it_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise QueueUnavailable
+
+    heart = Heartbeat((Role.PRICING,), "w", world.queue)
+    with capture_logs() as logs:
+        with monkeypatch.context() as patch:
+            patch.setattr(InProcessQueue, "heartbeat", away)
+            for _ in range(3):
+                await heart.beat()
+        await heart.beat()
+    assert [(line["event"], line["role"]) for line in logs] == [
+        ("no heartbeat", "pricing"),
+        ("heartbeat back", "pricing"),
+    ]
+
+
+async def test_a_store_that_is_away_is_told_once_by_a_schedule_and_again_when_it_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures, ran = 3, asyncio.Event()
+    claim_tick = type(world.storage).claim_tick
+
+    async def away(self: Any, *args: Any, **kwargs: Any) -> bool:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise StorageUnavailable
+        return bool(await claim_tick(self, *args, **kwargs))
+
+    async def run(_world: World) -> None:
+        ran.set()
+
+    monkeypatch.setattr("worker.schedule.OUTAGE_PAUSE", timedelta(milliseconds=1))
+    monkeypatch.setattr(type(world.storage), "claim_tick", away)
+    job = Job(name="any", role=Role.PRICING, schedule=lambda _settings: Every(timedelta(hours=1)), run=run)
+    with capture_logs() as logs:
+        task = asyncio.create_task(Scheduler(job, world).run())
+        await asyncio.wait_for(ran.wait(), 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert failures == 0
+    assert [(line["event"], line["job"]) for line in logs] == [
+        ("schedule waits", "any"),
+        ("schedule goes on", "any"),
+    ]
+
+
 async def test_the_metrics_port_answers_and_a_taken_port_is_survived() -> None:
     registry = Registry()
     Counter("freshrate_test", "A counter of the test.", registry=registry).inc()
@@ -175,9 +227,17 @@ def test_a_worker_without_servers_refuses_to_start_and_says_what_to_set() -> Non
         require_servers(read_settings(_env_file=None))
 
 
-def test_the_check_fails_where_no_worker_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_fails_where_no_worker_lives_and_says_what_it_looked_for_and_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKER_ROLES", "pricing,ranking")
     monkeypatch.setattr(sys, "argv", ["worker", "--check"])
     assert command_line.main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"worker: no sign of life of pricing,ranking in {tmp_path}/freshrate-workers-")
+    assert "WORKER_ROLES" in said
+    assert said.count("\n") == 1
 
 
 def test_the_command_line_refuses_without_servers_in_one_line(

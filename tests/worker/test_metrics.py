@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from deploy.servers.ports import free_port
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 from shared import __version__
@@ -18,7 +19,6 @@ from shared.errors import FreshrateError
 from shared.messages import Fact, RefreshFailed, RefreshRates, Role
 from shared.opening import World
 from shared.ports import Announced, DeadLetter
-from tests.e2e.processes import free_port
 from tests.shared.scraping import Target, phases
 from tests.worlds import Upstreams, small_world
 from worker.consumer import Consumer

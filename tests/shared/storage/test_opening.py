@@ -47,6 +47,20 @@ async def test_a_new_database_has_its_first_partitions(
     assert made == "4"
 
 
+async def test_the_first_start_leaves_no_error_in_the_log_of_the_server() -> None:
+    server = PostgresServer()
+    server.start()
+    try:
+        log = server.launch().folder / "postgresql.log"
+        storage = await open_storage(Settings(database_url=server.url("postgres")))
+        await storage.close()
+        server.stop()
+        assert "database system is shut down" in log.read_text()
+        assert "ERROR" not in log.read_text()
+    finally:
+        server.remove()
+
+
 async def test_an_old_schema_stops_the_start_where_it_may_not_be_migrated(empty: str) -> None:
     for _ in range(2):
         with pytest.raises(SchemaOutdated) as caught:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from deploy.servers.postgresql import PostgresServer
 from shared.errors import StorageUnavailable
 from shared.storage import postgresql
-from shared.storage.engine import MissingTable, UnknownReference
+from shared.storage.engine import UnknownReference
 from shared.storage.postgresql import PostgresEngine
-from tests.e2e.processes import until
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ async def test_a_pool_without_a_free_connection_is_storage_unavailable(
 
 
 async def test_defects_stay_defects(engine: PostgresEngine) -> None:
-    with pytest.raises(MissingTable):
+    with pytest.raises(asyncpg.UndefinedTableError):
         await engine.fetch("SELECT * FROM nowhere")
     with pytest.raises(asyncpg.PostgresSyntaxError):
         await engine.fetch("SELEC")
@@ -137,6 +138,23 @@ async def test_closing_does_not_wait_for_ever(
         await engine.close()
     with pytest.raises(StorageUnavailable):
         await sleeping
+
+
+async def test_whoever_gives_up_on_a_server_that_hangs_waits_no_longer_for_the_connection(
+    engine: PostgresEngine, postgresql_server: PostgresServer
+) -> None:
+    loop = asyncio.get_running_loop()
+    postgresql_server.pause()
+    try:
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await engine.fetchval("SELECT 1")
+        took = loop.time() - began
+    finally:
+        postgresql_server.resume()
+    assert took < 1
+    assert await engine.fetchval("SELECT 1") == 1
 
 
 async def test_a_spare_connection_that_broke_meanwhile_is_replaced_unnoticed(

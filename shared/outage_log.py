@@ -1,0 +1,39 @@
+"""An outage in few lines, however often it is met: when it begins, each minute while it lasts, and when it is over."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+REMINDER_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class OutageLog:
+    """Of one thing that somebody needs again and again. `lost` and `back` are the events, `fields` stand in each line."""
+
+    def __init__(
+        self, lost: str, back: str, *, clock: Callable[[], float] = time.monotonic, **fields: str
+    ) -> None:
+        self._lost = lost
+        self._back = back
+        self._clock = clock
+        self._fields = fields
+        self._since: float | None = None
+        self._told_at = 0.0
+
+    def note_failure(self, error: Exception) -> None:
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        elif now - self._told_at < REMINDER_SECONDS:
+            return
+        self._told_at = now
+        log.warning(self._lost, error=str(error), lasted_seconds=round(now - self._since, 1), **self._fields)
+
+    def note_success(self) -> None:
+        if self._since is None:
+            return
+        log.info(self._back, lasted_seconds=round(self._clock() - self._since, 1), **self._fields)
+        self._since = None

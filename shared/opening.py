@@ -51,18 +51,22 @@ def require_servers(settings: Settings) -> None:
         )
 
 
-async def _require_one_kind_of_rates(settings: Settings, storage: Storage) -> None:
-    """A simulated rate that is served or kept as a real one could never be told apart again."""
-    held = await storage.rate_sources()
-    if not held or ("simulator" in held) is settings.is_simulated:
+async def _require_kind(settings: Settings, storage: Storage) -> None:
+    """Raises SettingsError where the database is for the other kind of rates."""
+    holds_simulated = await storage.settle_kind(is_simulated=settings.is_simulated)
+    if holds_simulated is settings.is_simulated:
         return
     where = place(settings.database)
+    if holds_simulated:
+        raise SettingsError(
+            f"SOURCES: {where} is for simulated rates, which must not mix with real ones. Real ones need a database of "
+            "their own: set DATABASE_URL, or in containers delete the simulated one by docker compose --profile demo down "
+            "--volumes. Or set SOURCES=simulator."
+        )
     raise SettingsError(
-        f"SOURCES: {where} holds simulated rates, and real ones must not be mixed with them. Give these a database of "
-        "their own by DATABASE_URL (in containers: docker compose --profile demo down --volumes), or set SOURCES=simulator."
-        if "simulator" in held
-        else f"SOURCES: {where} holds real rates, and simulated ones must not be mixed with them. Give these a database of "
-        "their own by DATABASE_URL, or take simulator out of SOURCES."
+        f"SOURCES: {where} is for real rates, which must not mix with simulated ones. Simulated ones need a database of "
+        "their own: set DATABASE_URL, or in containers begin another project by docker compose --project-name. Or take "
+        "simulator out of SOURCES."
     )
 
 
@@ -74,7 +78,7 @@ async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         await stack.enter_async_context(watch_process(registry))
         storage = await open_storage(settings, clock=clock)
         stack.push_async_callback(storage.close)
-        await _require_one_kind_of_rates(settings, storage)
+        await _require_kind(settings, storage)
         queue = await open_queue(settings, clock=clock)
         stack.push_async_callback(queue.close)
         upstream = await stack.enter_async_context(Upstream(storage, clock=clock, registry=registry))

@@ -81,8 +81,9 @@ class Storage(Protocol):
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
         """The last rate of every (currency, source), of these currencies or of all."""
 
-    async def rate_sources(self) -> set[str]:
-        """The sources that the last rates come from."""
+    async def settle_kind(self, *, is_simulated: bool) -> bool:
+        """Whether the rates of this store are simulated. The first who asks decides, for good: once mixed, the two
+        kinds could never be told apart again."""
 
     async def rates_page(
         self,

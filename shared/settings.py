@@ -17,7 +17,8 @@ from shared.domain.times import utc_now
 from shared.errors import SettingsError
 from shared.messages import Role
 
-KNOWN_SOURCES = ("coinmarketcap", "simulator")
+SIMULATOR = "simulator"
+KNOWN_SOURCES = ("coinmarketcap", SIMULATOR)
 
 
 class DatabaseType(StrEnum):
@@ -105,6 +106,8 @@ class Settings(BaseSettings):
     def _known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value) or set(value) - set(KNOWN_SOURCES):
             raise ValueError(f"one or more of {', '.join(KNOWN_SOURCES)}, each once")
+        if SIMULATOR in value and len(value) > 1:
+            raise ValueError(f"{SIMULATOR} alone, or real sources alone: their rates must not mix")
         return value
 
     @field_validator("api_port", "worker_roles")
@@ -163,8 +166,8 @@ class Settings(BaseSettings):
 
     @property
     def is_simulated(self) -> bool:
-        """Whether rates may be the simulator's."""
-        return "simulator" in self.sources
+        """Whether the rates are the simulator's."""
+        return SIMULATOR in self.sources
 
     @property
     def stale_after(self) -> timedelta:

@@ -35,8 +35,11 @@ class Upstreams:
 
 
 @asynccontextmanager
-async def small_world(folder: Path, **settings: Any) -> AsyncIterator[tuple[World, Upstreams]]:
-    """A world whose first source is the simulator under CoinMarketCap's name."""
+async def small_world(
+    folder: Path, *, sources: tuple[str, ...] = ("coinmarketcap",), **settings: Any
+) -> AsyncIterator[tuple[World, Upstreams]]:
+    """A world whose first source is the simulator under CoinMarketCap's name. `sources`: also together, as no user may set
+    them."""
     server = TestServer(create_simulator())
     await server.start_server()
     url = str(server.make_url("")).rstrip("/")
@@ -50,7 +53,7 @@ async def small_world(folder: Path, **settings: Any) -> AsyncIterator[tuple[Worl
                 "tracked_top": 20,
                 **settings,
             },
-        )
+        ).model_copy(update={"sources": sources})
         async with aiohttp.ClientSession() as session, open_world(chosen) as world:
             yield world, Upstreams(url, session)
     finally:

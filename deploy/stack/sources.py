@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from shared.settings import Settings
+from shared.settings import SIMULATOR, Settings
 
 _NAMED_BY_THE_USER = {"sources", "coinmarketcap_api_key", "coinmarketcap_url"}
-_SIMULATOR = "simulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +16,12 @@ class Choice:
 
     @property
     def is_simulated(self) -> bool:
-        """No market price among the rates: they are kept apart from real ones."""
-        return self.names == (_SIMULATOR,)
+        """Simulated rates are kept apart from real ones."""
+        return SIMULATOR in self.names
 
 
 def chosen_sources(settings: Settings) -> Choice:
     is_named = bool(settings.model_fields_set & _NAMED_BY_THE_USER)
-    names = settings.sources if is_named else (_SIMULATOR,)
+    names = settings.sources if is_named else (SIMULATOR,)
     has_own = "simulator_url" in settings.model_fields_set
-    return Choice(names, starts_simulator=_SIMULATOR in names and not has_own)
+    return Choice(names, starts_simulator=SIMULATOR in names and not has_own)

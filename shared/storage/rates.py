@@ -46,8 +46,12 @@ class Rates(OnEngine):
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
         return await read_last_rates(self._engine, currency_ids)
 
-    async def rate_sources(self) -> set[str]:
-        return {row[0] for row in await self._engine.fetch("SELECT DISTINCT source FROM last_rates")}
+    async def settle_kind(self, *, is_simulated: bool) -> bool:
+        await self._engine.execute(
+            "INSERT INTO kind_of_rates (id, is_simulated) VALUES (1, $1) ON CONFLICT (id) DO NOTHING",
+            is_simulated,
+        )
+        return bool(await self._engine.fetchval("SELECT is_simulated FROM kind_of_rates"))
 
     async def rates_page(
         self,

@@ -28,13 +28,12 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
         **{
             "_env_file": None,
             "database_url": f"sqlite:///{folder}/api.db",
-            "sources": "coinmarketcap,simulator",
             "refreshes_per_minute": 0,
             "api_keys": KEY,
             "log_format": "json",
             **changes,
         },
-    )
+    ).model_copy(update={"sources": ("coinmarketcap", "simulator")})
 
 
 @pytest.fixture

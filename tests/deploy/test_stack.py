@@ -49,10 +49,6 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"COINMARKETCAP_API_KEY": "k"}, Choice(("coinmarketcap",), starts_simulator=False)),
         ({"COINMARKETCAP_URL": "http://a"}, Choice(("coinmarketcap",), starts_simulator=False)),
         ({"SIMULATOR_URL": "http://a"}, Choice(("simulator",), starts_simulator=False)),
-        (
-            {"SOURCES": "coinmarketcap,simulator"},
-            Choice(("coinmarketcap", "simulator"), starts_simulator=True),
-        ),
     ],
 )
 def test_the_simulator_runs_unless_a_source_is_set(

@@ -66,6 +66,28 @@ async def test_eight_processes_migrate_one_sqlite_file_at_once(tmp_path: Path) -
         ]
 
 
+@pytest.mark.parametrize(
+    ("sources", "kind"), [((), []), (("simulator",), [1]), (("coinmarketcap", "simulator"), [0])]
+)
+async def test_a_database_that_has_rates_is_for_the_real_ones_where_it_holds_any(
+    tmp_path: Path, sources: tuple[str, ...], kind: list[int]
+) -> None:
+    path = tmp_path / "freshrate.db"
+    await upgrade(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE kind_of_rates")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        for source in sources:
+            connection.execute(
+                "INSERT INTO last_rates (currency_id, source, rate_id, price_usd, observed_at, fetched_at, stored_at) "
+                "VALUES (2781, ?, 1, '1', 0, 0, 0)",
+                (source,),
+            )
+    await upgrade(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert [row[0] for row in connection.execute("SELECT is_simulated FROM kind_of_rates")] == kind
+
+
 async def test_a_step_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

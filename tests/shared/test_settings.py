@@ -77,6 +77,7 @@ def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: p
         ("PRICE_SCHEDULE", "61 * * * *"),
         ("SOURCES", "coinmarketcap,unheard"),
         ("SOURCES", "simulator,simulator"),
+        ("SOURCES", "coinmarketcap,simulator"),
         ("API_PORT", "70000"),
         ("API_PORT", "eight"),
         ("API_PORT", ","),

@@ -28,7 +28,7 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[World, Upstreams]]:
     await second.start_server()
     url = str(second.make_url("")).rstrip("/")
     try:
-        async with small_world(tmp_path, sources="coinmarketcap,simulator", simulator_url=url) as (
+        async with small_world(tmp_path, sources=("coinmarketcap", "simulator"), simulator_url=url) as (
             world,
             upstreams,
         ):

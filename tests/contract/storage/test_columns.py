@@ -30,6 +30,7 @@ COLUMNS = {
     "visits": names(Visit) | {"id"},
     "schedules": names(ScheduleState),
     "allowances": {"source", "version", "state"},
+    "kind_of_rates": {"id", "is_simulated"},
     "alembic_version": {"version_num"},
 }
 TIMES = {

@@ -132,13 +132,10 @@ async def test_the_last_rates_of_all_of_some_and_of_none(history: Storage) -> No
     assert len(await history.last_rates({*range(1, 200)})) == 3
 
 
-async def test_the_sources_of_the_last_rates(storage: Storage) -> None:
-    assert await storage.rate_sources() == set()
-    await load_currencies(storage, 2)
-    for currency_id, source in ((1, "a"), (1, "b"), (2, "a")):
-        given = [observation(currency_id, at=NOW, source=source)]
-        await storage.record_rates(given, fetched_at=NOW, stored_at=NOW)
-    assert await storage.rate_sources() == {"a", "b"}
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_first_decides_whether_rates_are_simulated(storage: Storage, *, first: bool) -> None:
+    assert await storage.settle_kind(is_simulated=first) is first
+    assert await storage.settle_kind(is_simulated=not first) is first
 
 
 async def test_only_the_last_rate_of_a_source_moves_its_confirmation(history: Storage) -> None:

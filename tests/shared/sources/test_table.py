@@ -24,7 +24,10 @@ def test_a_source_goes_by_the_name_it_is_chosen_by(name: str) -> None:
 
 
 def test_sources_stand_in_the_order_of_preference() -> None:
-    names = [source.name for source in build_sources(settings(sources="simulator,coinmarketcap"))]
+    names = [
+        source.name
+        for source in build_sources(settings().model_copy(update={"sources": ("simulator", "coinmarketcap")}))
+    ]
     assert names == ["simulator", "coinmarketcap"]
 
 

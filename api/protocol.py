@@ -35,9 +35,13 @@ class HeadDeadlineProtocol(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def leave(self) -> None:
-        """Makes the next answer the last of this connection."""
-        if self._request_factory is not None:  # as it is once the client has gone
-            self._request_factory = _last_of_its_connection(self._request_factory)
+        """Makes the answer to what is in hand, or to the next request, the last of this connection."""
+        if self._request_factory is None:  # the client has gone
+            return
+        self._request_factory = _last_of_its_connection(self._request_factory)
+        request = self._current_request
+        if request is not None and not self._messages:
+            request._message = _closing(request._message)  # noqa: SLF001 - aiohttp reads there alone whether to close
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -107,10 +111,16 @@ class HeadDeadlineServer(web.Server):
 def _last_of_its_connection(factory: RequestFactory) -> RequestFactory:
     """As if the client had asked for the connection to be closed after the answer, which HTTP has a header for."""
 
-    def make(message: Any, *rest: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's own
-        return factory(message._replace(should_close=True), *rest)
+    def make(message: Any, payload: Any, connection: HeadDeadlineProtocol, *rest: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's own
+        # What was sent behind it and has arrived is answered too.
+        is_last = not connection._messages  # noqa: SLF001 - aiohttp has them there alone
+        return factory(_closing(message) if is_last else message, payload, connection, *rest)
 
     return make
+
+
+def _closing(message: Any) -> Any:  # noqa: ANN401 - aiohttp's RawRequestMessage, in C or in Python
+    return message._replace(should_close=True)
 
 
 def with_head_deadline(server: web.Server, handler: Any) -> HeadDeadlineServer:  # noqa: ANN401 - aiohttp's private handler type

@@ -79,6 +79,36 @@ async def test_it_listens_on_every_port_and_finishes_what_is_in_hand(
     await asyncio.gather(working, return_exceptions=True)
 
 
+async def test_requests_that_arrived_behind_the_one_in_hand_are_answered_before_the_connection_closes(
+    settings: Settings, storage: Storage, queue: Queue, clock: ManualClock
+) -> None:
+    await storage.record_catalog(CurrencyKind.CRYPTO, COINS, stored_at=clock())
+    worker = RigWorker(queue, storage, clock)
+    worker.hold.clear()
+    working = asyncio.create_task(worker.run())
+    await queue.heartbeat(Role.PRICING, "worker")
+    stop = asyncio.Event()
+    task, (address,) = await serving(
+        settings.model_copy(update={"api_port": (0,)}), storage, queue, clock, stop
+    )
+    async with aiohttp.ClientSession() as session:
+        await until_ready(session, address)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+    paths = ("/api/latestrate/1/", "/health/live", "/health/live")
+    writer.write("".join(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n" for path in paths).encode())
+    await until(lambda: worker.visits)
+    stop.set()
+    await asyncio.sleep(0)
+    worker.hold.set()
+    answers = await asyncio.wait_for(reader.read(), 10)
+    assert answers.count(b"HTTP/1.1 200 OK") == 3
+    assert answers.count(b"Connection: close") == 1
+    writer.close()
+    await asyncio.wait_for(task, 5)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
 async def test_whoever_waits_too_long_for_a_stopping_process_is_told_to_ask_again(
     settings: Settings, storage: Storage, queue: Queue, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

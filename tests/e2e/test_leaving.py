@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
+from tests.e2e.faults import calls_of, fault, visited
 from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 from tests.waiting import until
@@ -42,6 +43,23 @@ class Client:
                 writer.close()
                 return
             await asyncio.sleep(self.pause)
+
+
+async def test_whoever_waits_for_a_slow_answer_is_told_by_it_to_go(
+    stack: Stack, http: aiohttp.ClientSession
+) -> None:
+    await stack.simulator()
+    api = await stack.api()
+    await stack.worker()
+    await catalog_ready(http, api)
+    before = await calls_of(http, stack, "quotes")
+    await fault(http, stack, path="quotes", kind="latency", ms=1500)
+    client = Client(api, "/api/latestrate/1/", pause=0)
+    asking = asyncio.create_task(client.ask_until_told())
+    await visited(http, stack, since=before)
+    assert await asyncio.wait_for(api.stop(), 10) == 0
+    await asking
+    assert client.answered == 1
 
 
 @pytest.mark.parametrize("path", ["/api/lastrate/1/", "/api/currencies/1/", "/health/live"])

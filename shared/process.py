@@ -28,6 +28,8 @@ for there is nothing in hand yet."""
 CUT_OFF_SECONDS = 7.0
 """After the signal: what has not ended by then is cancelled. An orchestrator would kill the process after 10 s, and a second
 each may go to closing connections, to threads and to the last traces."""
+FORCED_SECONDS = 2.0
+"""For what was cancelled to end. A server that hangs in the middle of a transaction may hold up its end without limit."""
 THREADS_SECONDS = 1.0
 """For threads after the end of the work. A look-up of a name in a network that is silent takes up to 40 s, and nobody waits for
 its answer any more."""
@@ -63,6 +65,12 @@ def _leaving() -> Iterator[Timer]:
         timer.cancel()
 
 
+def _leave_after(seconds: float, *, code: int) -> None:
+    timer = Timer(seconds, os._exit, [code])
+    timer.daemon = True
+    timer.start()
+
+
 async def _until_signalled(settings: Settings, opened: Open, leave: Timer) -> None:
     stop, is_open = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -78,6 +86,7 @@ async def _until_signalled(settings: Settings, opened: Open, leave: Timer) -> No
     def cut_off() -> None:
         log.warning("cut off", after_seconds=CUT_OFF_SECONDS)
         working.cancel()
+        _leave_after(FORCED_SECONDS, code=1)
 
     def end() -> None:
         # Impatient people signal again: the time counts from the first.
@@ -102,7 +111,7 @@ def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What no task hears. Where a deadline ends a connecting task, uvloop lets the look-up of the name go on, and nobody
     can take what it ends with."""
     error, future = context.get("exception"), context.get("future")
-    if isinstance(error, socket.gaierror) and not isinstance(future, asyncio.Task):
+    if isinstance(error, socket.gaierror) and type(future) is asyncio.Future:
         log.debug("name not found, and nobody waits for it", error=str(error))
     else:
         loop.default_exception_handler(context)

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.outage_log import OutageLog
 
 
@@ -23,6 +23,14 @@ def test_an_outage_is_told_when_it_begins_each_minute_and_when_it_is_over() -> N
     ]
     assert {line["role"] for line in logs} == {"pricing"}
     assert {line.get("error") for line in logs} == {"Redis is away.", None}
+
+
+def test_another_kind_of_error_is_told_at_once() -> None:
+    outage = OutageLog("schedule waits", "schedule goes on")
+    with capture_logs() as logs:
+        for error in (QueueUnavailable("away"), QueueUnavailable("still"), StorageUnavailable("full")) * 2:
+            outage.note_failure(error)
+    assert [line["error"] for line in logs] == ["away", "full"]
 
 
 def test_what_was_never_away_is_not_told_to_be_back() -> None:

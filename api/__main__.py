@@ -22,7 +22,6 @@ async def opened(settings: Settings) -> AsyncIterator[Serve]:
             visitor=world.visitor,
             clock=world.clock,
             registry=world.registry,
-            is_simulated=settings.is_simulated,
         )
         yield partial(serve_app, app, settings)
 

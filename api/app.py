@@ -36,7 +36,6 @@ def create_app(
     visitor: RateVisitor,
     clock: Clock = utc_now,
     registry: Registry | None = None,
-    is_simulated: bool = False,
 ) -> web.Application:
     """Storage and queue stay the caller's to close."""
     app = web.Application(middlewares=[gate], client_max_size=LARGEST_BODY)
@@ -47,7 +46,6 @@ def create_app(
         visitor=visitor,
         clock=clock,
         registry=Registry() if registry is None else registry,
-        is_simulated=is_simulated,
     )
     add_routes(app)
     app.cleanup_ctx.append(_refreshes)
@@ -64,7 +62,6 @@ def _context(
     visitor: RateVisitor,
     clock: Clock,
     registry: Registry,
-    is_simulated: bool,
 ) -> ApiContext:
     memory = RateMemory(
         storage=storage,
@@ -110,7 +107,6 @@ def _context(
         refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
         request_metrics=request_metrics,
         request_log=_request_log(settings),
-        is_simulated=is_simulated,
     )
 
 

@@ -37,7 +37,6 @@ class ApiContext:
     refresh_limit: RateLimit
     request_metrics: RequestMetrics
     request_log: RequestLog
-    is_simulated: bool
 
 
 CONTEXT = web.AppKey("context", ApiContext)

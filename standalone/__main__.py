@@ -22,7 +22,7 @@ DRAIN = 1.0
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Serve]:
-    async with settings_that_work(settings) as (working, is_simulated), open_world(working) as world:
+    async with settings_that_work(settings) as working, open_world(working) as world:
         app = create_app(
             settings=world.settings,
             storage=world.storage,
@@ -30,7 +30,6 @@ async def opened(settings: Settings) -> AsyncIterator[Serve]:
             visitor=world.visitor,
             clock=world.clock,
             registry=world.registry,
-            is_simulated=is_simulated,
         )
         yield partial(serve, app, world)
 

@@ -59,10 +59,10 @@ async def is_any_source_answering(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def settings_that_work(settings: Settings) -> AsyncIterator[tuple[Settings, bool]]:
-    """The settings to run with, and whether rates are simulated; the simulator lives as long as the context."""
+async def settings_that_work(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings to run with; the simulator of the fallback lives as long as the context."""
     if settings.model_fields_set & _NAMED_BY_THE_USER or await is_any_source_answering(settings):
-        yield settings, settings.is_simulated
+        yield settings
         return
     async with _simulator() as url:
         log.warning(
@@ -78,7 +78,7 @@ async def settings_that_work(settings: Settings) -> AsyncIterator[tuple[Settings
                 "redis_url": "",
             }
         )
-        yield simulated, True
+        yield simulated
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ async def show_openapi(request: web.Request, _query: NoQuery) -> web.StreamRespo
 
 async def show_docs(request: web.Request, _query: NoQuery) -> web.Response:
     template = Template((_OURS / "page.html").read_text())
-    text = template.substitute(banner=_BANNER if request.app[CONTEXT].is_simulated else "")
+    text = template.substitute(banner=_BANNER if request.app[CONTEXT].settings.is_simulated else "")
     return web.Response(
         text=text, content_type="text/html", headers={**PAGE_HEADERS, "Cache-Control": "no-cache"}
     )

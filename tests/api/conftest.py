@@ -23,7 +23,9 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def settings_in(folder: Path, **changes: Any) -> Settings:
+def settings_in(
+    folder: Path, *, sources: tuple[str, ...] = ("coinmarketcap", "another"), **changes: Any
+) -> Settings:
     return Settings(
         **{
             "_env_file": None,
@@ -33,7 +35,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
             "log_format": "json",
             **changes,
         },
-    ).model_copy(update={"sources": ("coinmarketcap", "simulator")})
+    ).model_copy(update={"sources": sources})
 
 
 @pytest.fixture
@@ -62,13 +64,12 @@ async def start(
     """Starts an API with changed settings."""
     started: list[tuple[Rig, asyncio.Task[None]]] = []
 
-    async def go(*, is_simulated: bool = False, has_catalog: bool = True, **changes: Any) -> Rig:
+    async def go(*, has_catalog: bool = True, **changes: Any) -> Rig:
         both = await start_rig(
             storage,
             queue,
             settings_in(tmp_path, **changes),
             clock,
-            is_simulated=is_simulated,
             has_catalog=has_catalog,
         )
         started.append(both)

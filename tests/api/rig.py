@@ -259,7 +259,6 @@ async def start_rig(
     settings: Settings,
     clock: ManualClock,
     *,
-    is_simulated: bool = False,
     has_catalog: bool = True,
 ) -> tuple[Rig, asyncio.Task[None]]:
     if has_catalog:
@@ -271,7 +270,6 @@ async def start_rig(
         queue=queue,
         visitor=visitor,
         clock=clock,
-        is_simulated=is_simulated,
     )
     client: TestClient[Any, Any] = TestClient(RigServer(app))
     await client.start_server()

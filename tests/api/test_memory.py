@@ -34,7 +34,7 @@ RATE = Rate(
 
 def memory_of(storage: Storage, clock: ManualClock) -> RateMemory:
     return RateMemory(
-        storage=storage, sources=("coinmarketcap", "simulator"), ttl=60, stale_after=900, clock=clock
+        storage=storage, sources=("coinmarketcap", "another"), ttl=60, stale_after=900, clock=clock
     )
 
 
@@ -48,7 +48,7 @@ rates = st.builds(
     ),
     row=st.integers(1, 6),
     fetched=st.integers(0, 5),
-    source=st.sampled_from(["coinmarketcap", "simulator"]),
+    source=st.sampled_from(["coinmarketcap", "another"]),
 )
 
 

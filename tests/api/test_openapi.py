@@ -113,7 +113,7 @@ async def test_other_files_are_not_served(rig: Rig, name: str) -> None:
 
 
 async def test_simulated_rates_are_announced_on_the_page(start: StartRig) -> None:
-    simulated = await start(is_simulated=True)
+    simulated = await start(sources=("simulator",))
     assert "Simulated rates" in await (await simulated.client.get("/api/docs/")).text()
 
 

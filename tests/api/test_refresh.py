@@ -106,7 +106,7 @@ async def test_the_preferred_source_is_the_answer_where_two_arrive_together(rig:
     rig.worker.hold.clear()
     waiting = asking(rig)
     await until(lambda: rig.worker.visits)
-    await rig.store(observed(price="7", source="simulator"), observed(price="8"))
+    await rig.store(observed(price="7", source="another"), observed(price="8"))
     assert (await waiting).source == "coinmarketcap"
     rig.worker.hold.set()
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -25,7 +26,7 @@ from bench.table import Goal, Series, print_table
 from shared.domain.rate import Observation
 from shared.domain.times import utc_now
 from shared.domain.visit import Visit, VisitOutcome, VisitReason
-from shared.ports import Call, Quotes, Storage, T, UpstreamAnswer
+from shared.ports import Call, Quotes, Storage, UpstreamAnswer
 from shared.settings import Settings
 from shared.sources.coinmarketcap import CoinMarketCap
 from shared.storage import open_storage
@@ -143,7 +144,7 @@ async def _load_catalog(
     return ranks
 
 
-async def _answer(http: aiohttp.ClientSession, source: CoinMarketCap, call: Call[T]) -> UpstreamAnswer:
+async def _answer(http: aiohttp.ClientSession, source: CoinMarketCap, call: Call[Any]) -> UpstreamAnswer:
     async with http.get(source.base_url + call.path, params=call.params) as response:
         return UpstreamAnswer(response.status, {}, await response.read())
 

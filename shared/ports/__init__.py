@@ -1,0 +1,38 @@
+"""The protocols between the processes and the world, in the domain's verbs: the store, the queue, the sources."""
+
+from shared.ports.queue import (
+    Announced,
+    Batch,
+    DeadLetter,
+    Delivery,
+    Gap,
+    LostClaim,
+    Outage,
+    Queue,
+    QueueDepth,
+    StreamEvent,
+)
+from shared.ports.sources import Call, CatalogSource, Parsed, PriceSource, Quotes, Source, UpstreamAnswer
+from shared.ports.storage import Connections, Storage
+
+__all__ = [
+    "Announced",
+    "Batch",
+    "Call",
+    "CatalogSource",
+    "Connections",
+    "DeadLetter",
+    "Delivery",
+    "Gap",
+    "LostClaim",
+    "Outage",
+    "Parsed",
+    "PriceSource",
+    "Queue",
+    "QueueDepth",
+    "Quotes",
+    "Source",
+    "Storage",
+    "StreamEvent",
+    "UpstreamAnswer",
+]

@@ -1,0 +1,126 @@
+"""The store, in the domain's verbs. Adapters: `shared.storage` (PostgreSQL, SQLite)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.allowance import Allowance
+from shared.domain.currency import CatalogEntry, Currency, CurrencyDetail, CurrencyKind
+from shared.domain.page import Cursor, Page
+from shared.domain.rate import Observation, Rate, RecordedRate
+from shared.domain.schedule import ScheduleState
+from shared.domain.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Of this process to its database."""
+
+    used: int
+    idle: int
+    waiting: int
+    """Statements that wait for one."""
+
+
+class Storage(Protocol):
+    """The truth. Every method may raise StorageUnavailable; after an outage the next call works again."""
+
+    async def ping(self) -> None:
+        """Raises StorageUnavailable where the database does not answer."""
+
+    async def close(self) -> None: ...
+
+    def connections(self) -> Connections: ...
+
+    # Currencies
+
+    async def record_catalog(
+        self, kind: CurrencyKind, entries: Sequence[CatalogEntry], *, stored_at: datetime
+    ) -> None:
+        """Renews all currencies of a kind; those that `entries` lacks become inactive and lose their rank."""
+
+    async def catalog(self) -> list[Currency]:
+        """Every currency, by rank (unranked last), then id."""
+
+    async def currency(self, currency_id: int) -> CurrencyDetail | None: ...
+
+    async def currencies_page(
+        self, *, symbol: str | None, text: str | None, cursor: Cursor | None, limit: int
+    ) -> Page[Currency]:
+        """By rank (unranked last), then id. `symbol`: exact, any case; `text`: part of name, symbol or slug, any
+        case. Cursor key: (rank, or 2**31 - 1 where it has none; id)."""
+
+    # Rates
+
+    async def record_rates(
+        self,
+        observations: Sequence[Observation],
+        *,
+        fetched_at: datetime,
+        stored_at: datetime,
+        visit: Visit | None = None,
+    ) -> list[RecordedRate]:
+        """Stores in one transaction what is new, moves the last rates forward (never back), and journals the visit.
+
+        One answer per (currency, source), in the order given: the last rate that holds now. An observation that is
+        known already, or older than the last one, confirms the last rate: its `fetched_at` moves (never back). Older
+        observations that are unknown are kept in history all the same. Currencies must exist; at most one
+        observation per (currency, source).
+        """
+
+    async def rate(self, rate_id: int) -> Rate | None: ...
+
+    async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
+        """The last rate of every (currency, source), of these currencies or of all."""
+
+    async def settle_kind(self, *, is_simulated: bool) -> bool:
+        """Whether the rates of this store are simulated. The first who asks decides, for good: once mixed, the two
+        kinds could never be told apart again."""
+
+    async def rates_page(
+        self,
+        *,
+        currency_id: int | None,
+        source: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        cursor: Cursor | None,
+        limit: int,
+    ) -> Page[Rate]:
+        """Newest first by (observed_at, id); `since` inclusive, `until` exclusive, both on observed_at. Cursor key:
+        (observed_at in microseconds, id)."""
+
+    # Visits and schedules
+
+    async def record_visit(self, visit: Visit) -> None:
+        """Journals a visit that brought no rates."""
+
+    async def visits(self, *, limit: int) -> list[Visit]:
+        """The newest visits first, by started_at."""
+
+    async def forget_visits(self, *, before: datetime) -> int:
+        """Deletes older visits, and says how many."""
+
+    async def schedule_state(self, job: str) -> ScheduleState: ...
+
+    async def claim_tick(self, state: ScheduleState, *, due: datetime, until: datetime) -> bool:
+        """Claims the tick that is due at `due` for one worker until `until`, if the job is still in this state; else
+        False. One conditional UPDATE: of many who saw the same state one wins."""
+
+    async def finish_tick(self, job: str, *, now: datetime, done_at: datetime | None) -> None:
+        """Ends the claim; `done_at` where all of the job was covered. It never moves back, but for one that lies in the
+        future of `now`: a clock that was ahead."""
+
+    # Allowances of the sources, shared by all processes
+
+    async def allowance(self, source: str) -> tuple[Allowance, int]:
+        """The state and its version; a new source starts with Allowance() and version 0."""
+
+    async def replace_allowance(self, source: str, allowance: Allowance, *, version: int) -> bool:
+        """Stores the state as version + 1 if `version` is still the current one, else changes nothing: False."""
+
+    # Upkeep
+
+    async def prepare_partitions(self, *, now: datetime) -> None:
+        """Makes the partitions of this month and of the next three, where the database has partitions."""

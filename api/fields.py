@@ -1,7 +1,7 @@
 """Fields of requests and answers as they stand on the wire: strict where marshmallow is lenient."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +9,10 @@ from marshmallow import ValidationError, fields
 
 from shared.domain.money import plain
 from shared.domain.page import Cursor
-from shared.domain.times import iso, time_from_iso
+from shared.domain.times import EPOCH, iso, time_from_iso
 
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _UNIX_SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MOMENT = 40
 
 
@@ -57,7 +56,7 @@ class Moment(fields.Field[datetime]):
             raise ValidationError("Has a blank. A + in a query must be written as %2B.")
         try:
             if _UNIX_SECONDS.fullmatch(value):
-                return _EPOCH + timedelta(seconds=float(value))
+                return EPOCH + timedelta(seconds=float(value))
             return time_from_iso(value)
         except (ValueError, OverflowError):
             raise ValidationError("Must be ISO 8601 or Unix seconds.") from None

@@ -17,6 +17,7 @@ from shared.domain.rate import Rate
 from shared.domain.times import Clock
 from shared.errors import FreshrateError, QueueUnavailable
 from shared.messages import CatalogStored, Fact, RatesStored, RefreshFailed
+from shared.outage_log import OutageLog
 from shared.ports import Announced, Gap, Queue, Storage, StreamEvent
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class River:
         self._wake = asyncio.Event()
         self._catalog_is_old = True
         self._ask_again = False
-        self._is_failing = False
+        self._outage = OutageLog("last rates not listed", "last rates listed again")
         self.is_flowing = False
         """Whether the stream is being read."""
         self.lag: float | None = None
@@ -110,11 +111,10 @@ class River:
             pause = LISTING_SECONDS
             try:
                 await self._list_once()
-                self._is_failing = False
+                self._outage.note_success()
             except FreshrateError as error:
-                if not self._is_failing:
-                    log.warning("last rates not listed", error=str(error))
-                self._is_failing, pause = True, RETRY_SECONDS
+                self._outage.note_failure(error)
+                pause = RETRY_SECONDS
             except Exception:  # whatever it was, the next listing may be good
                 log.exception("last rates not listed")
                 pause = RETRY_SECONDS

@@ -15,6 +15,7 @@ from cronsim import CronSim
 from shared import tracing
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Cron, Every, Schedule, ScheduleState
+from shared.domain.times import EPOCH
 from shared.errors import FreshrateError
 from shared.opening import World
 from shared.outage_log import OutageLog
@@ -22,7 +23,7 @@ from worker.job import Job
 
 log = structlog.get_logger(__name__)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = EPOCH
 """When a job that was never done was due and was last done: it runs at once, and an alert sees that it is overdue."""
 LONGEST_SLEEP = timedelta(seconds=30)
 """The shared state is read again at least so often: another worker, or a refresh, may have done the job."""
@@ -60,7 +61,7 @@ def next_due(
         ended = claimed_until or claimed_for
         return min(ended + retry, _after(schedule, ended, now, pace))
     if done_at is None:
-        return EPOCH
+        return NEVER
     return _after(schedule, done_at, now, pace)
 
 
@@ -103,7 +104,7 @@ class Scheduler:
         self._world = world
         self._schedule = job.schedule(world.settings)
         self.done_at: datetime | None = None
-        """When the job was last done, by whichever worker; EPOCH for never, None until the shared state was read."""
+        """When the job was last done, by whichever worker, or NEVER, None until the shared state was read."""
         self._failures = 0
         """Runs of this worker in a row that did not cover all."""
         self._outage = OutageLog("schedule waits", "schedule goes on", job=job.name)
@@ -119,7 +120,7 @@ class Scheduler:
     async def _tick(self) -> None:
         job, world = self._job, self._world
         state = await world.storage.schedule_state(job.name)
-        self.done_at = state.done_at or EPOCH
+        self.done_at = state.done_at or NEVER
         if state.done_at and state.claimed_for and state.done_at >= state.claimed_for:
             self._failures = 0
         now = world.clock()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC time. Passed in everywhere, so tests own the time."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -31,8 +31,8 @@ def time_from_iso(text: str) -> datetime:
 
 def micros(time: datetime) -> int:
     """Microseconds since 1970, exact."""
-    return (time - _EPOCH) // _MICROSECOND
+    return (time - EPOCH) // _MICROSECOND
 
 
 def time_from_micros(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
+    return EPOCH + timedelta(microseconds=value)

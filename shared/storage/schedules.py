@@ -1,13 +1,14 @@
 """Schedules: which tick of a job was claimed, until when, and when the job was last done. Shared by all workers."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import ScheduleState
+from shared.domain.times import EPOCH
 from shared.storage.engine import OnEngine
 from shared.storage.rows import schedule_of
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = EPOCH
 """Stands for "not yet" where two states are compared, on both databases."""
 
 

@@ -21,6 +21,7 @@ import pytest
 from deploy.servers.launch import Launch
 from deploy.servers.ports import free_port
 from deploy.stack.__main__ import main
+from deploy.stack.alive import is_alive
 from deploy.stack.console import Console
 from deploy.stack.errors import StackError
 from deploy.stack.folder import claimed, password
@@ -181,7 +182,7 @@ async def test_what_a_child_left_behind_does_not_hold_up_its_end(tmp_path: Path)
     await child.start()
     try:
         await asyncio.wait_for(child.stop(), 10)
-        os.kill(int(left.read_text()), 0)
+        assert is_alive(int(left.read_text()))
     finally:
         os.kill(int(left.read_text()), signal.SIGKILL)
 

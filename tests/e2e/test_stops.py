@@ -50,6 +50,15 @@ async def serve(_stop):
 raise SystemExit(process.run_process("deaf", opened))
 """
 """Serves on, whatever it is asked."""
+HANGING = DEAF.replace("= 0.2", "= process.FORCED_SECONDS = 0.2").replace(
+    "    await asyncio.Event().wait()",
+    """    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            structlog.get_logger().info("does not end")""",
+)
+"""Goes on even when it is cancelled, as what waits for a server that hangs."""
 AT_ONCE = 3.0
 """Seconds: far less than the 7 that what serves has, and enough where the machine is busy."""
 
@@ -193,6 +202,16 @@ async def test_what_serves_on_after_the_signal_is_cut_off(stack: Stack, tmp_path
     await deaf.logged("works")
     assert await stopped(deaf) == 0
     assert [line["event"] for line in deaf.log_lines()] == ["works", "cut off"]
+
+
+async def test_what_goes_on_though_it_was_cut_off_is_left_by_force(stack: Stack, tmp_path: Path) -> None:
+    program = tmp_path / "hanging.py"
+    program.write_text(HANGING)
+    hanging = await Running.start("hanging", str(program), folder=tmp_path, env={})
+    stack.processes.append(hanging)
+    await hanging.logged("works")
+    assert await stopped(hanging) == 1
+    assert [line["event"] for line in hanging.log_lines()] == ["works", "cut off", "does not end"]
 
 
 async def test_a_thread_that_hangs_does_not_hold_up_the_end(stack: Stack, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.schedule import Cron, Every, ScheduleState
-from worker.schedule import EPOCH, next_due, wait_for
+from worker.schedule import NEVER, next_due, wait_for
 
 NOW = datetime(2026, 11, 20, 12, 2, 30, tzinfo=UTC)
 RETRY = timedelta(seconds=15)
@@ -27,7 +27,7 @@ def state(
 
 @pytest.mark.parametrize("schedule", [FIVE_MINUTES, EACH_FIVE])
 def test_a_job_that_never_ran_is_due_at_once(schedule: Every | Cron) -> None:
-    assert next_due(schedule, state(), now=NOW, pace=NO_PACE, retry=RETRY) == EPOCH
+    assert next_due(schedule, state(), now=NOW, pace=NO_PACE, retry=RETRY) == NEVER
 
 
 def test_an_interval_counts_from_the_last_visit_that_covered_all() -> None:
@@ -45,7 +45,7 @@ def test_a_visit_made_for_another_reason_postpones_the_poll() -> None:
 @pytest.mark.parametrize("schedule", [FIVE_MINUTES, EACH_FIVE])
 def test_what_fails_for_good_is_repeated_no_more_often_than_the_schedule_says(schedule: Every | Cron) -> None:
     ended = NOW - timedelta(seconds=5)
-    due = next_due(schedule, state(None, EPOCH, ended), now=NOW, retry=timedelta(hours=1))
+    due = next_due(schedule, state(None, NEVER, ended), now=NOW, retry=timedelta(hours=1))
     assert NOW < due <= ended + timedelta(minutes=5)
 
 
@@ -63,13 +63,13 @@ def test_a_budget_that_runs_short_stretches_the_interval() -> None:
 
 def test_a_run_that_did_not_cover_all_is_tried_again_after_the_pause() -> None:
     ended = NOW - timedelta(seconds=5)
-    due = next_due(FIVE_MINUTES, state(None, EPOCH, ended), now=NOW, pace=NO_PACE, retry=RETRY)
+    due = next_due(FIVE_MINUTES, state(None, NEVER, ended), now=NOW, pace=NO_PACE, retry=RETRY)
     assert due == ended + RETRY
 
 
 def test_while_a_worker_is_at_it_nobody_else_is_due() -> None:
     until = NOW + timedelta(seconds=40)
-    due = next_due(FIVE_MINUTES, state(None, EPOCH, until), now=NOW, pace=NO_PACE, retry=RETRY)
+    due = next_due(FIVE_MINUTES, state(None, NEVER, until), now=NOW, pace=NO_PACE, retry=RETRY)
     assert due == until
 
 

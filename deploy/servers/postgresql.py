@@ -52,6 +52,11 @@ class PostgresServer(Server):
         self._cluster = Cluster(folder, user=self.user, password=password, is_durable=durable)
         self._names = (f"test_{number}" for number in itertools.count(1))
 
+    @property
+    def data(self) -> Path:
+        """Where they are, once they are made."""
+        return self._cluster.data
+
     def address(self, database: str) -> str:
         """The URL without the password."""
         return f"postgresql://{self.user}@127.0.0.1:{self.port}/{database}"

@@ -82,6 +82,10 @@ class Stack:
             )
         )
         servers = await asyncio.to_thread(plan.servers, postgresql, valkey)
+        if not postgresql.data.is_relative_to(self._folder.absolute()):
+            self._console.say(
+                f"PostgreSQL's data are in {postgresql.data}: its user cannot enter {self._folder}"
+            )
         if choice.starts_simulator:
             servers = (*servers, plan.simulator(ports))
         await self._start(servers, self._servers)

@@ -11,6 +11,7 @@ from deploy.servers.launch import Launch, ServerFailed
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.server import Server
 from deploy.servers.valkey import ValkeyServer
+from deploy.servers.way_in import reachable_folder
 
 
 def test_postgresql_keeps_its_data_and_lets_in_who_knows_the_password(open_folder: Path) -> None:
@@ -47,14 +48,37 @@ def test_data_that_were_being_made_when_all_ended_are_made_anew(open_folder: Pat
     assert not (open_folder / "data.unfinished").exists()
 
 
-def test_root_without_user_namespaces_is_told_which_folder_is_closed(
+def test_data_that_others_may_reach_stay_where_they_are(open_folder: Path) -> None:
+    assert reachable_folder(open_folder / "postgresql", user=65534) == open_folder / "postgresql"
+    assert list(open_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("has_data", [True, False])
+def test_data_in_a_closed_folder_move_to_where_others_may_enter(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, *, has_data: bool
+) -> None:
+    closed, elsewhere = open_folder / "closed", open_folder / "elsewhere"
+    closed.mkdir(mode=0o700)
+    elsewhere.mkdir()
+    folder = closed / "stack" / "postgresql"
+    if has_data:
+        folder.mkdir(parents=True)
+        (folder / "rate").write_text("7")
+    monkeypatch.setattr("deploy.servers.way_in.OPEN_PLACE", elsewhere)
+    reachable = reachable_folder(folder, user=65534)
+    assert reachable.parent == elsewhere
+    assert folder.is_symlink()
+    assert [(one.name, one.read_text()) for one in folder.iterdir()] == [("rate", "7")] * has_data
+    assert reachable_folder(folder, user=65534) == reachable
+
+
+def test_where_no_folder_can_be_made_the_closed_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr("deploy.servers.cluster.can_unshare", lambda: False)
+    monkeypatch.setattr("deploy.servers.way_in.OPEN_PLACE", tmp_path / "nowhere")
     tmp_path.chmod(0o700)
-    with pytest.raises(ServerFailed, match="cannot enter"):
-        PostgresServer(folder=tmp_path / "postgresql").start()
+    with pytest.raises(ServerFailed, match=r"user 65534 cannot enter .* ordinary user"):
+        reachable_folder(tmp_path / "postgresql", user=65534)
 
 
 def test_valkey_keeps_its_data_and_lets_in_who_knows_the_password(tmp_path: Path) -> None:

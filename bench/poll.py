@@ -2,16 +2,17 @@
 
 python -m bench.poll [--rounds 5] [--quick] [--without-peers]
 
-Takes listings of the simulator, a new one in every round, through the code that the worker runs. The same rows go by plain
-COPY into a table with the columns and indexes of `rates` (the limit: no last rates, no journal, no answer), and through
-SQLAlchemy's ORM (`bench.peers.orm_store`: `add_all` and commit). PostgreSQL with fsync, SQLite with synchronous=FULL.
+Takes listings of the simulator, a new one in every round, through the code that the worker runs: first all of it is new, then
+the same is only confirmed, then every other rate is new. The targets are for the first. Its rows go by plain COPY too, into a
+table with the columns and indexes of `rates` (the limit: no last rates, no journal, no answer), and through SQLAlchemy's ORM
+(`bench.peers.orm_store`: `add_all` and commit). PostgreSQL with fsync, SQLite with synchronous=FULL.
 """
 
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -34,6 +35,7 @@ from shared.storage import open_storage
 COINS = 5000
 DECODE, COPY = "decode", "plain COPY"
 ON_POSTGRESQL, ON_SQLITE = "ours, PostgreSQL", "ours, SQLite"
+NOTHING_NEW, HALF_NEW = ", nothing new", ", half new"
 COLUMNS = (
     "currency_id",
     "source",
@@ -67,7 +69,7 @@ async def measure(rig: Rig, options: Options) -> list[Goal]:
         source = CoinMarketCap(base_url=stack.simulator_url)
         async with _places(stack.env["DATABASE_URL"], rig.folder(), options) as places:
             ranks = await _load_catalog(http, source, places)
-            (call,) = source.plan(ranks, ranks)
+            (call,) = source.plan(ranks, ranks, {})
             # The first round warms up: new tables, cold statements, and no last rate to move yet.
             await _poll(places, call, await _answer(http, source, call))
             for _ in range(options.rounds):
@@ -83,17 +85,29 @@ async def _poll(places: _Places, call: Call[Quotes], answer: UpstreamAnswer) -> 
     observations = call.parse(answer).value.observations
     taken = {DECODE: time.perf_counter() - started}
     taken[COPY] = await _copy(places.copied, observations)
-    taken[ON_POSTGRESQL] = await _store(places.postgresql, observations)
+    cases = {"": observations, NOTHING_NEW: observations, HALF_NEW: _half_newer(observations)}
+    for case, given in cases.items():
+        taken[ON_POSTGRESQL + case] = await _store(places.postgresql, given)
     if places.orm is not None:
         taken["SQLAlchemy add_all"] = await _store_by_orm(places.orm, places.rows_file, observations)
-    taken[ON_SQLITE] = await _store(places.sqlite, observations)
+    for case, given in cases.items():
+        taken[ON_SQLITE + case] = await _store(places.sqlite, given)
     return taken
+
+
+def _half_newer(observations: Sequence[Observation]) -> list[Observation]:
+    """By so little that the next listing is newer still."""
+    return [
+        replace(one, observed_at=one.observed_at + timedelta(microseconds=1)) if number % 2 else one
+        for number, one in enumerate(observations)
+    ]
 
 
 def _report(decode: Series, stores: dict[str, Series], coins: int) -> list[Goal]:
     whole = {
         name: Series(name, [sum(pair) for pair in zip(decode.values, stores[name].values, strict=True)])
-        for name in (ON_POSTGRESQL, ON_SQLITE)
+        for name in stores
+        if name.startswith((ON_POSTGRESQL, ON_SQLITE))
     }
     rows = {name: _rows(one, coins) for name, one in whole.items()}
     print_table(f"listing of {coins}", "ms", [decode])

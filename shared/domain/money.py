@@ -7,10 +7,11 @@ MAX_DIGITS = 40
 """Significant digits that a price or an amount may have."""
 SMALLEST_PRICE = Decimal("1e-30")
 LARGEST_PRICE = Decimal("1e30")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _MAX_TEXT = 120
 _ZERO = Decimal(0)
 _ROUNDING = Context(prec=MAX_DIGITS)
+_OUT_OF_BOUNDS = "a number must lie between 1e-30 and 1e30"
 
 
 def decimal_from(value: object) -> Decimal:
@@ -18,7 +19,7 @@ def decimal_from(value: object) -> Decimal:
 
     Floats are refused: their digits are already lost. NaN and infinities are refused.
     """
-    if isinstance(value, str) and len(value) <= _MAX_TEXT and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and len(value) <= _MAX_TEXT and _is_number(value):
         return Decimal(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
@@ -30,22 +31,29 @@ def decimal_from(value: object) -> Decimal:
 def price_from(value: object) -> Decimal:
     """A usable price: above zero, 1e-30 to 1e30, at most 40 significant digits. Else ValueError."""
     price = decimal_from(value)
+    if SMALLEST_PRICE <= price <= LARGEST_PRICE:
+        return _short(price, value)
     if price <= _ZERO:
         raise ValueError(f"a price must be above zero, not {value!s:.40}")
-    return _within_bounds(price)
+    raise ValueError(_OUT_OF_BOUNDS)
 
 
 def amount_from(value: object) -> Decimal:
     """A usable volume or market capitalisation: zero, or within the bounds of a price. Else ValueError."""
     amount = decimal_from(value)
+    if SMALLEST_PRICE <= amount <= LARGEST_PRICE:
+        return _short(amount, value)
     if amount < _ZERO:
         raise ValueError(f"an amount must not be negative: {value!s:.40}")
-    return _within_bounds(amount) if amount else _ZERO
+    if amount:
+        raise ValueError(_OUT_OF_BOUNDS)
+    return _ZERO
 
 
-def _within_bounds(number: Decimal) -> Decimal:
-    if not SMALLEST_PRICE <= number <= LARGEST_PRICE:
-        raise ValueError("a number must lie between 1e-30 and 1e30")
+def _short(number: Decimal, given: object) -> Decimal:
+    """The number in at most 40 digits, without zeros beyond them. A text of 40 characters has no more digits."""
+    if isinstance(given, str) and len(given) <= MAX_DIGITS:
+        return number
     rounded = _ROUNDING.plus(number)
     if rounded != number:
         raise ValueError(f"a number may have at most {MAX_DIGITS} digits")

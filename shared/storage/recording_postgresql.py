@@ -32,26 +32,40 @@ class PostgresRateWriter:
         stored_at: datetime,
         visit: Visit | None,
     ) -> Iterable[RecordedRate]:
-        args = (*_arrays(observations), stored_at, fetched_at, *_journal(visit))
+        args = (*_columns(observations), stored_at, fetched_at, *_journal(visit))
         rows: Sequence[Row] = await self._partitions.retry(
             lambda: self._engine.fetch(_WRITE, *args),
             months=lambda: {month_of(one.observed_at) for one in observations},
         )
         given = {key_of(observation): observation for observation in observations}
-        return [_recorded(row, given, stored_at) for row in rows]
+        return [_recorded(row, given, fetched_at=fetched_at, stored_at=stored_at) for row in rows]
 
     async def prepare_partitions(self, *, now: datetime) -> None:
         await self._partitions.prepare(now=now)
 
 
-def _recorded(row: Row, given: Mapping[Key, Observation], stored_at: datetime) -> RecordedRate:
+def _recorded(
+    row: Row, given: Mapping[Key, Observation], *, fetched_at: datetime, stored_at: datetime
+) -> RecordedRate:
     """What was stored is known here, so only the rates of others come back whole: a tenth of a large write."""
-    rate_id, currency_id, symbol, source, fetched_at, *others = row
-    if others[-1] is not None:
-        price, change_1h, change_24h, volume, cap, observed_at, others_stored_at = others
+    (
+        rate_id,
+        currency_id,
+        source,
+        symbol,
+        later,
+        price,
+        change_1h,
+        change_24h,
+        volume,
+        cap,
+        observed_at,
+        since,
+    ) = row
+    fetched_at = later or fetched_at
+    if price is not None:
         columns = (rate_id, currency_id, symbol, price, change_1h, change_24h, volume, cap, source)
-        rate = rate_of((*columns, observed_at, fetched_at, others_stored_at))
-        return RecordedRate(rate, RecordOutcome.CONFIRMED)
+        return RecordedRate(rate_of((*columns, observed_at, fetched_at, since)), RecordOutcome.CONFIRMED)
     observation = given[currency_id, source]
     rate = Rate(
         id=rate_id,
@@ -70,16 +84,17 @@ def _recorded(row: Row, given: Mapping[Key, Observation], stored_at: datetime) -
     return RecordedRate(rate, RecordOutcome.STORED)
 
 
-def _arrays(observations: Sequence[Observation]) -> tuple[list[object], ...]:
-    """One array per column. Decimals travel as text, which costs asyncpg a fifth of the time."""
+def _columns(observations: Sequence[Observation]) -> tuple[object, ...]:
+    """One array per column. The decimals of a column travel as one text, with commas between and nothing for None: an
+    array of 5000 texts took asyncpg 1.9 ms, this takes 0.5."""
     return (
         [one.currency_id for one in observations],
         [one.source for one in observations],
-        [str(one.price_usd) for one in observations],
+        ",".join([str(one.price_usd) for one in observations]),
         [one.percent_change_1h for one in observations],
         [one.percent_change_24h for one in observations],
-        [None if one.volume_24h is None else str(one.volume_24h) for one in observations],
-        [None if one.market_cap is None else str(one.market_cap) for one in observations],
+        ",".join(["" if one.volume_24h is None else str(one.volume_24h) for one in observations]),
+        ",".join(["" if one.market_cap is None else str(one.market_cap) for one in observations]),
         [one.observed_at for one in observations],
     )
 
@@ -96,8 +111,9 @@ def _journal(visit: Visit | None) -> tuple[object, ...]:
 # and moves nothing but fetched_at. It cannot be the first: whoever stored it wrote last_rates in the same transaction.
 _WRITE = """
 WITH given AS (
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]::numeric[], $4::float8[], $5::float8[],
-                         $6::text[]::numeric[], $7::text[]::numeric[], $8::timestamptz[])
+    SELECT * FROM unnest($1::bigint[], $2::text[], string_to_array($3, ',')::numeric[], $4::float8[], $5::float8[],
+                         string_to_array($6, ',', '')::numeric[], string_to_array($7, ',', '')::numeric[],
+                         $8::timestamptz[])
         AS columns (currency_id, source, price_usd, percent_change_1h, percent_change_24h, volume_24h, market_cap,
                     observed_at)
 ),
@@ -106,15 +122,14 @@ inserted AS (
                        market_cap, observed_at, stored_at)
     SELECT given.*, $9 FROM given
     ON CONFLICT (currency_id, observed_at, source, price_usd) DO NOTHING
-    RETURNING id, currency_id, source, price_usd, percent_change_1h, percent_change_24h, volume_24h, market_cap,
-        observed_at
+    RETURNING id, currency_id, source
 ),
 moved AS (
     INSERT INTO last_rates AS l (rate_id, currency_id, source, price_usd, percent_change_1h, percent_change_24h,
                                  volume_24h, market_cap, observed_at, fetched_at, stored_at)
-    SELECT DISTINCT ON (currency_id, source) seen.*, $10, $9
-    FROM (SELECT * FROM inserted UNION ALL SELECT 0, given.* FROM given) AS seen
-    ORDER BY currency_id, source, id DESC
+    SELECT coalesce(inserted.id, 0), given.*, $10, $9
+    FROM given LEFT JOIN inserted USING (currency_id, source)
+    ORDER BY given.currency_id, given.source
     ON CONFLICT (currency_id, source) DO UPDATE SET
         (rate_id, price_usd, percent_change_1h, percent_change_24h, volume_24h, market_cap, observed_at, stored_at) = (
             SELECT excluded.rate_id, excluded.price_usd, excluded.percent_change_1h, excluded.percent_change_24h,
@@ -134,11 +149,12 @@ journaled AS (
         (SELECT count(*) FROM inserted)
     WHERE $11::text IS NOT NULL
 )
-SELECT l.rate_id, l.currency_id, c.symbol, l.source, l.fetched_at, others.*
+SELECT l.rate_id, l.currency_id, l.source, c.symbol, nullif(l.fetched_at, $10), others.*
 FROM moved l
 JOIN currencies c ON c.id = l.currency_id
+LEFT JOIN inserted ON inserted.id = l.rate_id
 LEFT JOIN LATERAL (
     SELECT l.price_usd, l.percent_change_1h, l.percent_change_24h, l.volume_24h, l.market_cap, l.observed_at, l.stored_at
-    WHERE l.rate_id NOT IN (SELECT id FROM inserted)
+    WHERE inserted.id IS NULL
 ) AS others ON true
 """

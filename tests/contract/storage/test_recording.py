@@ -1,6 +1,7 @@
 """Storing observations: what is new, what confirms, and what the last rate is, on both databases."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -146,6 +147,39 @@ async def test_new_known_and_late_observations_are_told_apart_in_one_write(stock
         RecordOutcome.CONFIRMED,
     ]
     assert [one.rate.symbol for one in recorded] == ["C3", "C2", "C1"]
+
+
+@pytest.mark.parametrize("known", [(), (1,), (2,), (1, 3), (1, 2, 3)])
+async def test_amounts_that_are_not_known_stay_so_beside_those_that_are(
+    stocked: Storage, known: tuple[int, ...]
+) -> None:
+    given = [
+        replace(
+            observation(number),
+            volume_24h=Decimal(number) if number in known else None,
+            market_cap=None if number in known else Decimal("0.10"),
+        )
+        for number in (1, 2, 3)
+    ]
+    recorded = await record(stocked, *given)
+    stored = sorted(await stocked.last_rates(), key=lambda rate: rate.currency_id)
+    assert [one.rate for one in recorded] == stored
+    assert [(rate.volume_24h, rate.market_cap) for rate in stored] == [
+        (one.volume_24h, one.market_cap) for one in given
+    ]
+
+
+async def test_only_the_sources_that_were_seen_are_confirmed(stocked: Storage) -> None:
+    await record(
+        stocked, *(observation(number, source=source) for number in (1, 2) for source in "ab"), at=NOW
+    )
+    await record(stocked, observation(1, source="b"), observation(2, source="a"), at=NOW + SECOND)
+    last = await stocked.last_rates()
+    assert {(rate.currency_id, rate.source) for rate in last if rate.fetched_at == NOW + SECOND} == {
+        (1, "b"),
+        (2, "a"),
+    }
+    assert len(last) == 4
 
 
 async def test_sources_have_last_rates_of_their_own(stocked: Storage) -> None:

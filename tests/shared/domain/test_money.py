@@ -67,7 +67,17 @@ def test_anything_else_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "price", ["1e-30", "1e30", "0.000029123550980711138", "1." + "0" * 60, "9" * 30 + ".0123456789"]
+    "price",
+    [
+        "1e-30",
+        "1e30",
+        "0.000029123550980711138",
+        "1." + "0" * 60,
+        "9" * 30 + ".0123456789",
+        "0." + "1" * 38,
+        "0." + "1" * 40,
+        "+" + "9" * 20 + "." + "1" * 20,
+    ],
 )
 def test_a_price_between_the_bounds_keeps_every_digit(price: str) -> None:
     assert price_from(price) == Decimal(price)
@@ -84,6 +94,8 @@ def test_a_price_between_the_bounds_keeps_every_digit(price: str) -> None:
         ("1e400", "between"),
         (10**400, "between"),
         ("1." + "1" * 40, "at most 40 digits"),
+        ("0.1" + "1" * 40, "at most 40 digits"),
+        (Decimal("1." + "1" * 40), "at most 40 digits"),
     ],
 )
 def test_a_price_that_cannot_be_says_why(price: object, reason: str) -> None:

@@ -3,14 +3,16 @@
 python -m bench [PART ...] [--rounds 5] [--quick] [--without-peers]
 """
 
-from bench import history, lastrate, memory, poll, refresh, start
+from bench import as_of, history, lastrate, memory, poll, refresh, start, top
 from bench.part import Part, parser_of, run_parts
 
 PARTS: dict[str, Part] = {
     "lastrate": lastrate.measure,
+    "top": top.measure,
     "refresh": refresh.measure,
     "poll": poll.measure,
     "history": history.measure,
+    "as_of": as_of.measure,
     "memory": memory.measure,
     "start": start.measure,
 }

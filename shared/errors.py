@@ -135,6 +135,10 @@ class UpstreamMalformed(UpstreamError):
     """The source answered with something that cannot be used."""
 
 
+class RankingTorn(UpstreamMalformed):
+    """The ranking changed between two of its pages, so a currency stands in it twice. Another try may find it whole."""
+
+
 class UpstreamRejected(UpstreamError):
     """The source rejected the request."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from shared.domain.ranking import Ranking
 from shared.domain.rate import Rate
 from shared.domain.visit import Failure
 
@@ -44,7 +45,26 @@ class RefreshRates:
     version: Literal[1] = 1
 
 
-Command = RefreshRates
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRanking:
+    """Visit the sources for the ranking now."""
+
+    id: str
+    """Unique. A claim holds it; facts name it."""
+    length: int
+    """How many places are wanted, 1 to LONGEST_RANKING."""
+    created_at: datetime
+    request_id: str
+    """The id of the HTTP request, for the logs of both sides."""
+    traceparent: str = ""
+    """The span of the HTTP request as W3C writes it, where traces are on."""
+    deadline_ms: int = 0
+    """Milliseconds since 1970 by the queue's clock after which nobody waits any more; set by the queue."""
+    kind: Literal["refresh_ranking"] = "refresh_ranking"
+    version: Literal[1] = 1
+
+
+Command = RefreshRates | RefreshRanking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +81,18 @@ class RatesStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankingStored:
+    """This is a new ranking, committed; the prices that came with it were committed before."""
+
+    ranking: Ranking
+    command_ids: tuple[str, ...] = ()
+    """The commands that this visit served; none where nobody asked."""
+    kind: Literal["ranking_stored"] = "ranking_stored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshFailed:
-    """A command ended without a rate for these currencies."""
+    """A command ended without a rate for these currencies, or without a ranking."""
 
     command_id: str
     failures: tuple[Failure, ...]
@@ -77,7 +107,7 @@ class CatalogStored:
     kind: Literal["catalog_stored"] = "catalog_stored"
 
 
-Fact = RatesStored | RefreshFailed | CatalogStored
+Fact = RatesStored | RankingStored | RefreshFailed | CatalogStored
 
-COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
 FACTS: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Field(discriminator="kind")])

@@ -18,7 +18,8 @@ from shared.errors import SettingsError
 from shared.messages import Role
 
 SIMULATOR = "simulator"
-KNOWN_SOURCES = ("coinmarketcap", SIMULATOR)
+CRYPTOCOMPARE = "cryptocompare"
+KNOWN_SOURCES = ("coinmarketcap", CRYPTOCOMPARE, SIMULATOR)
 
 
 class DatabaseType(StrEnum):
@@ -62,14 +63,19 @@ class Settings(BaseSettings):
     migrate_on_start: bool = True
     redis_url: str = Field(default="", repr=False)
 
-    sources: Annotated[tuple[str, ...], NoDecode] = ("coinmarketcap",)
+    sources: Annotated[tuple[str, ...], NoDecode] = ("coinmarketcap", CRYPTOCOMPARE)
     coinmarketcap_api_key: str = Field(default="", repr=False)
     coinmarketcap_url: str = "https://pro-api.coinmarketcap.com"
     coinmarketcap_calls_per_minute: int = Field(default=30, ge=0)
     coinmarketcap_credits_per_month: int = Field(default=15_000, ge=0)
+    cryptocompare_api_key: str = Field(default="", repr=False)
+    cryptocompare_url: str = "https://min-api.cryptocompare.com"
+    cryptocompare_calls_per_minute: int = Field(default=300, ge=0)
+    cryptocompare_credits_per_month: int = Field(default=50_000, ge=0)
     simulator_url: str = "http://127.0.0.1:8899"
 
     price_schedule: Annotated[Schedule, NoDecode] = Every(timedelta(minutes=5))
+    ranking_schedule: Annotated[Schedule, NoDecode] = Every(timedelta(minutes=5))
     tracked_top: int = Field(default=200, ge=0, le=5000)
     tracked_symbols: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -94,7 +100,7 @@ class Settings(BaseSettings):
     _split_lists = field_validator(
         "sources", "tracked_symbols", "api_port", "api_keys", "worker_roles", mode="before"
     )(_split)
-    _read_schedule = field_validator("price_schedule", mode="before")(_schedule)
+    _read_schedule = field_validator("price_schedule", "ranking_schedule", mode="before")(_schedule)
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -108,6 +114,8 @@ class Settings(BaseSettings):
             raise ValueError(f"one or more of {', '.join(KNOWN_SOURCES)}, each once")
         if SIMULATOR in value and len(value) > 1:
             raise ValueError(f"{SIMULATOR} alone, or real sources alone: their rates must not mix")
+        if value == (CRYPTOCOMPARE,):
+            raise ValueError("coinmarketcap must be among them: its catalog says which currencies there are")
         return value
 
     @field_validator("api_port", "worker_roles")
@@ -124,7 +132,7 @@ class Settings(BaseSettings):
             raise ValueError("ports lie between 0 (any free one) and 65535")
         return value
 
-    @field_validator("coinmarketcap_url", "simulator_url")
+    @field_validator("coinmarketcap_url", "cryptocompare_url", "simulator_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -165,6 +173,11 @@ class Settings(BaseSettings):
         return f"postgresql://{user}{password}@{self.database_host}:{self.database_port}/{self.database_name}"
 
     @property
+    def enabled_sources(self) -> tuple[str, ...]:
+        """Those of SOURCES that can be asked: without a key CryptoCompare answers nobody, so it is off."""
+        return tuple(one for one in self.sources if one != CRYPTOCOMPARE or self.cryptocompare_api_key)
+
+    @property
     def is_simulated(self) -> bool:
         """Whether the rates are the simulator's."""
         return SIMULATOR in self.sources
@@ -181,6 +194,6 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - as many types
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            name = str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-            lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{str(problem['loc'][0]).upper() if problem['loc'] else 'settings'}: {message}")
         raise SettingsError("; ".join(dict.fromkeys(lines))) from None

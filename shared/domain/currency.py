@@ -55,7 +55,11 @@ class CurrencyAlias:
 
     source: str
     source_id: str
+    """The source's own id, which never changes."""
+    symbol: str
+    """The source's symbol for it."""
     decided_by: str
+    """The rule, as `shared.domain.identity` names it."""
     decided_at: datetime
 
 

@@ -10,6 +10,19 @@ MAX_AHEAD = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedPrice:
+    """A price in USD that a source stated for a coin of which it is not known yet which currency it is."""
+
+    price_usd: Decimal
+    volume_24h: Decimal | None = None
+    market_cap: Decimal | None = None
+    percent_change_1h: float | None = None
+    percent_change_24h: float | None = None
+    observed_at: datetime
+    """The time that the source states for the price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a source stated, not stored yet."""
 
@@ -22,6 +35,19 @@ class Observation:
     percent_change_24h: float | None = None
     observed_at: datetime
     """The time that the source states for the price."""
+
+    @classmethod
+    def of(cls, price: "StatedPrice", *, currency_id: int, source: str) -> "Observation":
+        return cls(
+            currency_id=currency_id,
+            source=source,
+            price_usd=price.price_usd,
+            volume_24h=price.volume_24h,
+            market_cap=price.market_cap,
+            percent_change_1h=price.percent_change_1h,
+            percent_change_24h=price.percent_change_24h,
+            observed_at=price.observed_at,
+        )
 
     def refusal(self, *, now: datetime, oldest: timedelta) -> str | None:
         """Why this observation must not be stored, or None. `oldest`: the source's own limit of age."""

@@ -51,9 +51,10 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The end of a refresh of one currency that brought no rate."""
+    """The end of a refresh that brought nothing for what it was asked for."""
 
-    currency_id: int
+    currency_id: int | None
+    """None where the ranking was asked for."""
     kind: FailureKind
     detail: str
     retry_after: float | None = None

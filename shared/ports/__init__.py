@@ -12,7 +12,16 @@ from shared.ports.queue import (
     QueueDepth,
     StreamEvent,
 )
-from shared.ports.sources import Call, CatalogSource, Parsed, PriceSource, Quotes, Source, UpstreamAnswer
+from shared.ports.sources import (
+    Call,
+    CatalogSource,
+    Parsed,
+    PriceSource,
+    Quotes,
+    RankingSource,
+    Source,
+    UpstreamAnswer,
+)
 from shared.ports.storage import Connections, Storage
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "Queue",
     "QueueDepth",
     "Quotes",
+    "RankingSource",
     "Source",
     "Storage",
     "StreamEvent",

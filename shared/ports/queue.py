@@ -10,9 +10,10 @@ from shared.messages import Command, Fact, Role
 
 @dataclass(frozen=True, slots=True)
 class LostClaim:
-    """Another command already refreshes this currency."""
+    """Another command already refreshes this."""
 
-    currency_id: int
+    currency_id: int | None
+    """None where the ranking is claimed."""
     holder: str
     """The id of the command that holds the claim."""
     expires_in: timedelta
@@ -97,9 +98,9 @@ class Queue(Protocol):
     async def close(self) -> None: ...
 
     async def submit(self, role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
-        """Claims the currencies of each command for `wait` and pushes the command with those it won, all in one
-        step. A command that won none is not pushed. Raises WorkerGone, and pushes nothing, where no worker of the
-        role is alive."""
+        """Claims what each command asks for (its currencies, or the ranking of its length) for `wait` and pushes the
+        command with what it won, all in one step. A command that won nothing is not pushed. Raises WorkerGone, and
+        pushes nothing, where no worker of the role is alive."""
 
     async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:
         """Moves all that waits to the worker's own list and gives all that it holds, oldest first. `block`: wait so

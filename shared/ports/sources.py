@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from shared.domain.currency import CatalogEntry, CurrencyKind
+from shared.domain.ranking import RankingPage
 from shared.domain.rate import Observation
 
 T = TypeVar("T")
@@ -65,6 +66,10 @@ class Source(Protocol):
         """Sent with every request; may hold the key, so never logged."""
 
     @property
+    def has_own_ids(self) -> bool:
+        """Whether it knows currencies by ids of its own, so that aliases say which is which. Else by CoinMarketCap's."""
+
+    @property
     def oldest_observation(self) -> timedelta:
         """The source's own limit of staleness: a rate that it states as older than this is refused."""
 
@@ -78,10 +83,34 @@ class Source(Protocol):
 
 
 class PriceSource(Source, Protocol):
-    """A source of prices by CoinMarketCap's ids."""
+    """A source of prices."""
 
-    def plan(self, currency_ids: Collection[int], ranks: Mapping[int, int]) -> list[Call[Quotes]]:
-        """The calls that cover these currencies in as few credits as possible. `ranks`: of those that have one."""
+    def plan(
+        self, currency_ids: Collection[int], ranks: Mapping[int, int], symbols: Mapping[int, str]
+    ) -> list[Call[Quotes]]:
+        """The calls that cover these currencies in as few credits as possible. `ranks`: CoinMarketCap's, of those that have
+        one; `symbols`: the source's own, of those that have an alias. Those that it cannot know are in no call."""
+
+
+@runtime_checkable
+class RankingSource(Source, Protocol):
+    """A source of the ranking by the volume of 24 hours, all currencies of which it knows by ids that never change."""
+
+    @property
+    def leads_ranking(self) -> bool:
+        """Whether its ranking is preferred to that of sources that are preferred for prices."""
+
+    @property
+    def pages_per_second(self) -> int:
+        """So many pages of a ranking it takes at once, and then no more within this second."""
+
+    @property
+    def by_hand(self) -> Mapping[str, int]:
+        """Currencies by the source's ids, as people have looked them up; empty where its ids are CoinMarketCap's."""
+
+    def ranking(self, length: int) -> list[Call[RankingPage]]:
+        """The pages of the top `length`, in their order; the last may bring more than is wanted. They may be asked for side by
+        side, and `shared.domain.ranking.merged` makes one list of them."""
 
 
 @runtime_checkable

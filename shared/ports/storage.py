@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.allowance import Allowance
 from shared.domain.currency import CatalogEntry, Currency, CurrencyDetail, CurrencyKind
+from shared.domain.identity import Identity
 from shared.domain.page import Cursor, Page
+from shared.domain.ranking import Ranking, TopRow
 from shared.domain.rate import Observation, Rate, RecordedRate
 from shared.domain.schedule import ScheduleState
 from shared.domain.visit import Visit
@@ -51,6 +53,64 @@ class Storage(Protocol):
         """By rank (unranked last), then id. `symbol`: exact, any case; `text`: part of name, symbol or slug, any
         case. Cursor key: (rank, or 2**31 - 1 where it has none; id)."""
 
+    async def add_currencies(self, entries: Sequence[CatalogEntry], *, stored_at: datetime) -> int:
+        """Adds those that are not there yet, and says how many; the others stay as they are."""
+
+    # Identity
+
+    async def aliases(self, source: str) -> dict[str, int]:
+        """The currency of each of the source's ids that was decided on."""
+
+    async def symbols(self, source: str, currency_ids: Collection[int]) -> dict[int, str]:
+        """The source's own symbol of those currencies that have an alias there."""
+
+    async def record_identities(
+        self, source: str, identities: Sequence[Identity], *, decided_at: datetime
+    ) -> dict[str, int]:
+        """Keeps the decisions, and gives the currency of each source id.
+
+        A coin that is none of the known currencies gets a local currency, once. A local one that now turned out to be a
+        known currency is merged into it, and is no longer active; any other alias that there is stays as it is, but for its
+        symbol. Of many who decide on one coin at once, one decides.
+        A decision for a currency that does not exist is refused with all the others: UnknownCurrency.
+        """
+
+    # Rankings
+
+    async def record_ranking(
+        self,
+        source: str,
+        currency_ids: Sequence[int],
+        *,
+        is_whole: bool,
+        observed_at: datetime,
+        stored_at: datetime,
+    ) -> Ranking:
+        """Keeps the snapshot. Currencies must exist, else UnknownCurrency; each at most once."""
+
+    async def last_ranking(self) -> Ranking | None:
+        """The newest by (observed_at, id), of whatever source."""
+
+    async def ranking_as_of(self, moment: datetime) -> Ranking | None:
+        """The newest that was in force at that moment: observed and stored at or before it."""
+
+    async def top_as_of(
+        self,
+        currency_ids: Sequence[int],
+        moment: datetime,
+        *,
+        first_rank: int,
+        sources: Sequence[str],
+        stale_after: timedelta,
+    ) -> list[TopRow]:
+        """These currencies, ranked from `first_rank` on, with their prices in force at that moment (observed at or before it,
+        and stored by then or backfilled).
+
+        Of the first of `sources` whose newest price was observed within `stale_after` of the moment, else the newest of
+        any source. One row for each id, in their order; a currency without a price keeps its rank.
+        Currencies must exist, else UnknownCurrency.
+        """
+
     # Rates
 
     async def record_rates(
@@ -72,7 +132,8 @@ class Storage(Protocol):
     async def rate(self, rate_id: int) -> Rate | None: ...
 
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
-        """The last rate of every (currency, source), of these currencies or of all."""
+        """The last rate of every (currency, source), of these currencies or of all, but for those that are merged into
+        another."""
 
     async def settle_kind(self, *, is_simulated: bool) -> bool:
         """Whether the rates of this store are simulated. The first who asks decides, for good: once mixed, the two

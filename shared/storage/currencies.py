@@ -8,12 +8,17 @@ from datetime import datetime
 
 from shared.domain.currency import LARGEST_ID, CatalogEntry, Currency, CurrencyDetail, CurrencyKind
 from shared.domain.page import Cursor, Page
-from shared.storage.engine import OnEngine
+from shared.storage.engine import OnEngine, Session
 from shared.storage.paging import page_of
 from shared.storage.rows import alias_of, currency_of, metadata_of
 from shared.storage.text import containing, folded, is_searchable, storable
 
 _CURRENCIES = "SELECT id, name, symbol, slug, rank, is_active, kind FROM currencies"
+_ADD = """
+    INSERT INTO currencies (id, kind, symbol, name, slug, rank, is_active, first_seen, platform, sign,
+                            symbol_folded, text_folded, renewed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
 
 
 class Currencies(OnEngine):
@@ -26,10 +31,8 @@ class Currencies(OnEngine):
         rows = [_row(kind, entry, stored_at) for entry in sorted(entries, key=lambda one: one.currency.id)]
         async with self._engine.transaction() as session:
             await session.executemany(
-                """
-                INSERT INTO currencies (id, kind, symbol, name, slug, rank, is_active, first_seen, platform, sign,
-                                        symbol_folded, text_folded, renewed_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                _ADD
+                + """
                 ON CONFLICT (id) DO UPDATE SET
                     kind = excluded.kind, symbol = excluded.symbol, name = excluded.name, slug = excluded.slug,
                     rank = excluded.rank, is_active = excluded.is_active, first_seen = excluded.first_seen,
@@ -46,6 +49,14 @@ class Currencies(OnEngine):
                 kind.value,
                 stored_at,
             )
+
+    async def add_currencies(self, entries: Sequence[CatalogEntry], *, stored_at: datetime) -> int:
+        """One by one, for they are few: what the catalog lacks is what was listed since it was renewed."""
+        async with self._engine.transaction() as session:
+            known = {row[0] for row in await session.fetch("SELECT id FROM currencies")}
+            missing = {one.currency.id: one for one in entries if one.currency.id not in known}
+            added = [await write_new_currency(session, one, stored_at) for _, one in sorted(missing.items())]
+        return sum(added)
 
     async def catalog(self) -> list[Currency]:
         rows = await self._engine.fetch(_CURRENCIES + " ORDER BY coalesce(rank, 2147483647), id")
@@ -65,7 +76,7 @@ class Currencies(OnEngine):
             return None
         aliases = await self._engine.fetch(
             """
-            SELECT source, source_id, decided_by, decided_at FROM currency_aliases
+            SELECT source, source_id, symbol, decided_by, decided_at FROM currency_aliases
             WHERE currency_id = $1 ORDER BY source, source_id
             """,
             currency_id,
@@ -102,6 +113,12 @@ class Currencies(OnEngine):
             sql += " ORDER BY coalesce(rank, 2147483647), id LIMIT $3"
         rows = await self._engine.fetch(sql, *args)
         return page_of([currency_of(row) for row in rows], cursor=cursor, limit=limit)
+
+
+async def write_new_currency(session: Session, entry: CatalogEntry, stored_at: datetime) -> int:
+    """How many were added: none where there is one of this id."""
+    row = _row(entry.currency.kind, entry, stored_at)
+    return await session.execute(_ADD + " ON CONFLICT (id) DO NOTHING", *row)
 
 
 def _row(kind: CurrencyKind, entry: CatalogEntry, stored_at: datetime) -> tuple[object, ...]:

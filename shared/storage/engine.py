@@ -1,12 +1,13 @@
 """What the storage needs of a database: asyncpg's `$1` dialect over PostgreSQL and SQLite.
 
-One SQL text serves both wherever both can read it. Arguments are domain values; what rows hold depends on the
+One SQL text serves both wherever both can read it. Arguments are domain values, and lists of ids; what rows hold depends on the
 database, and `shared.storage.rows` makes it one. Failures that later may work are raised as StorageUnavailable by
 every method; whatever else the database says is a defect and passes unchanged.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 from typing import Any, Protocol
 
 from shared.ports import Connections
@@ -22,6 +23,13 @@ class Row(Protocol):
 
 class UnknownReference(Exception):
     """A row names a currency that does not exist. Never leaves the storage."""
+
+
+class Dialect(Enum):
+    """Which text of a statement a database reads, where no single one serves both."""
+
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
 
 
 class Session(Protocol):
@@ -45,6 +53,9 @@ class Session(Protocol):
 
 class Engine(Session, Protocol):
     """A database. Each statement is a transaction of its own, but for those within `transaction`."""
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Commits at the end of its block, or changes nothing where the block fails."""

@@ -18,7 +18,7 @@ import asyncpg
 from shared.errors import SettingsError, StorageUnavailable
 from shared.ports import Connections
 from shared.storage.address import place
-from shared.storage.engine import Row, Session, UnknownReference
+from shared.storage.engine import Dialect, Row, Session, UnknownReference
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -76,6 +76,8 @@ def _said(error: BaseException) -> str:
 
 class PostgresEngine:
     """See `shared.storage.engine.Engine`."""
+
+    dialect = Dialect.POSTGRESQL
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", where: str) -> None:
         self._pool = pool

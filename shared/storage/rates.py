@@ -44,7 +44,7 @@ class Rates(OnEngine):
         return None if row is None else rate_of(row)
 
     async def last_rates(self, currency_ids: Collection[int] | None = None) -> list[Rate]:
-        return await read_last_rates(self._engine, currency_ids)
+        return await read_last_rates(self._engine, currency_ids, with_merged=False)
 
     async def settle_kind(self, *, is_simulated: bool) -> bool:
         await self._engine.execute(
@@ -91,19 +91,20 @@ class Rates(OnEngine):
         return page_of([rate_of(row) for row in rows], cursor=cursor, limit=limit)
 
 
-async def read_last_rates(session: Session, currency_ids: Collection[int] | None = None) -> list[Rate]:
-    """See Storage.last_rates; also within a transaction."""
+async def read_last_rates(
+    session: Session, currency_ids: Collection[int] | None = None, *, with_merged: bool = True
+) -> list[Rate]:
+    """See Storage.last_rates; also within a transaction. `with_merged`: also of currencies that are merged into another."""
+    last = _LAST + (" WHERE true" if with_merged else " WHERE c.merged_into IS NULL")
     if currency_ids is None:
-        return [rate_of(row) for row in await session.fetch(_LAST)]
+        return [rate_of(row) for row in await session.fetch(last)]
     wanted = {one for one in currency_ids if 0 < one <= LARGEST_ID}
     if len(wanted) > MOST_NAMED:
-        rows = await session.fetch(_LAST)
+        rows = await session.fetch(last)
         return [rate_of(row) for row in rows if row[1] in wanted]
     if not wanted:
         return []
-    rows = await session.fetch(
-        _LAST + f" WHERE l.currency_id IN ({placeholders(len(wanted))})", *sorted(wanted)
-    )
+    rows = await session.fetch(last + f" AND l.currency_id IN ({placeholders(len(wanted))})", *sorted(wanted))
     return [rate_of(row) for row in rows]
 
 

@@ -4,10 +4,13 @@ PostgreSQL gives aware datetimes, Decimals and booleans; SQLite gives microsecon
 by position, so each SELECT says which columns it gives, in the order of the function that reads them.
 """
 
+import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from shared.domain.ranking import Ranking, TopRow
 from shared.domain.rate import Rate
 from shared.domain.schedule import ScheduleState
 from shared.domain.times import time_from_micros
@@ -25,6 +28,11 @@ def maybe_time_of(value: datetime | int | None) -> datetime | None:
 
 def decimal_of(value: Decimal | str) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(value)
+
+
+def ids_of(value: Sequence[int] | str) -> Sequence[int]:
+    """SQLite has no arrays: there they are JSON."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def rate_of(row: Row) -> Rate:
@@ -81,10 +89,41 @@ def metadata_of(row: Row) -> CurrencyMetadata:
 
 
 def alias_of(row: Row) -> CurrencyAlias:
-    """source, source_id, decided_by, decided_at."""
-    source, source_id, decided_by, decided_at = row
+    """source, source_id, symbol, decided_by, decided_at."""
+    source, source_id, symbol, decided_by, decided_at = row
     return CurrencyAlias(
-        source=source, source_id=source_id, decided_by=decided_by, decided_at=time_of(decided_at)
+        source=source,
+        source_id=source_id,
+        symbol=symbol,
+        decided_by=decided_by,
+        decided_at=time_of(decided_at),
+    )
+
+
+def ranking_of(row: Row) -> Ranking:
+    """id, source, observed_at, stored_at, currency_ids, is_whole."""
+    number, source, observed_at, stored_at, currency_ids, is_whole = row
+    return Ranking(
+        id=number,
+        source=source,
+        observed_at=time_of(observed_at),
+        stored_at=time_of(stored_at),
+        currency_ids=tuple(ids_of(currency_ids)),
+        is_whole=bool(is_whole),
+    )
+
+
+def top_row_of(row: Row, *, rank: int) -> TopRow:
+    """currency_id, symbol, name, price_usd, source, observed_at."""
+    currency_id, symbol, name, price, source, observed_at = row
+    return TopRow(
+        rank=rank,
+        currency_id=currency_id,
+        symbol=symbol,
+        name=name,
+        price_usd=None if price is None else decimal_of(price),
+        source=source,
+        observed_at=maybe_time_of(observed_at),
     )
 
 

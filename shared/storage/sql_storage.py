@@ -3,13 +3,15 @@
 from shared.ports import Connections
 from shared.storage.allowances import Allowances
 from shared.storage.currencies import Currencies
+from shared.storage.identities import Identities
+from shared.storage.rankings import Rankings
 from shared.storage.rates import Rates
 from shared.storage.recording import Recording
 from shared.storage.schedules import Schedules
 from shared.storage.visits import Visits
 
 
-class SqlStorage(Recording, Rates, Currencies, Visits, Schedules, Allowances):
+class SqlStorage(Recording, Rates, Rankings, Currencies, Identities, Visits, Schedules, Allowances):
     """See `shared.ports.Storage`."""
 
     async def ping(self) -> None:

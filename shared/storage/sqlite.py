@@ -7,6 +7,7 @@ whatever a cancelled task left queued is done before the next transaction begins
 
 import asyncio
 import fcntl
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -21,7 +22,7 @@ from shared.domain.money import plain
 from shared.domain.times import micros
 from shared.errors import SettingsError, StorageUnavailable
 from shared.ports import Connections
-from shared.storage.engine import Row, Session, UnknownReference
+from shared.storage.engine import Dialect, Row, Session, UnknownReference
 
 BUSY_MILLISECONDS = 5000
 """Others may hold the file for a moment: a backup, or a person with the sqlite3 shell."""
@@ -38,13 +39,15 @@ _PRIMARY_CODE = 0xFF
 
 
 def encoded(value: object) -> object:
-    """Times as microseconds since 1970, durations as microseconds, decimals as their digits."""
+    """Times as microseconds since 1970, durations as microseconds, decimals as their digits, lists as JSON."""
     if isinstance(value, datetime):
         return micros(value)
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, timedelta):
         return value // _MICROSECOND
+    if isinstance(value, list):
+        return json.dumps(value)
     return value
 
 
@@ -101,6 +104,8 @@ class _SqliteSession:
 
 class SqliteEngine:
     """See `shared.storage.engine.Engine`. Writes go through `execute`, `executemany` and `transaction` only."""
+
+    dialect = Dialect.SQLITE
 
     def __init__(
         self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection, opened: AsyncExitStack

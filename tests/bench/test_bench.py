@@ -13,9 +13,16 @@ from tests.e2e.processes import ROOT, Running
 
 ROWS = {
     "lastrate": ("bare aiohttp + uvloop", "lastrate", "two API processes over one"),
+    "top": ("bare aiohttp + uvloop, CSV", "top list, JSON", "top list as CSV over bare"),
     "refresh": ("bare path", "latestrate", "source alone", "refresh, 32 at once"),
     "poll": ("decode", "plain COPY", "ours, PostgreSQL", "ours, SQLite", "poll of 1000 on SQLite"),
     "history": ("bare aiohttp + uvloop, one rate", "ratescurrency", "history page of 500 over bare"),
+    "as_of": (
+        "ours, PostgreSQL",
+        "ours, SQLite",
+        "DISTINCT ON, PostgreSQL",
+        "top 200 as of a moment in PostgreSQL, p99",
+    ),
     "memory": ("API", "worker", "memory of the API", "memory of the worker"),
     "start": ("python -m standalone", "start to the first rate, slowest"),
 }

@@ -1,19 +1,28 @@
 """The steps: complete, in order, and applied once however many processes start together."""
 
 import asyncio
+import io
 import os
 import sqlite3
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
+import asyncpg
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
 
 from deploy.servers.postgresql import PostgresServer
 from migrations.head import VERSIONS, head_revision
 from migrations.upgrade import configuration, upgrade
+from shared.domain.currency import FIRST_LOCAL_ID
+from shared.domain.identity import DecidedBy, Identity, SourceCoin
+from shared.domain.times import EPOCH
 from shared.errors import StorageUnavailable
+from shared.settings import Settings
+from shared.storage import open_storage
 from tests.servers import PROJECT
 
 
@@ -30,6 +39,13 @@ async def apply_by_hand(database: str) -> tuple[int, str]:
     )
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode()
+
+
+def steps(dialect: str, *, to: str) -> str:
+    """The SQL that leads from nothing to a schema that was once the newest."""
+    output = io.StringIO()
+    command.upgrade(configuration(dialect, output), to, sql=True)
+    return output.getvalue()
 
 
 def test_the_newest_file_is_the_head_that_alembic_sees() -> None:
@@ -73,10 +89,8 @@ async def test_a_database_that_has_rates_is_for_the_real_ones_where_it_holds_any
     tmp_path: Path, sources: tuple[str, ...], kind: list[int]
 ) -> None:
     path = tmp_path / "freshrate.db"
-    await upgrade(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DROP TABLE kind_of_rates")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.executescript(steps("sqlite", to="0001"))
         for source in sources:
             connection.execute(
                 "INSERT INTO last_rates (currency_id, source, rate_id, price_usd, observed_at, fetched_at, stored_at) "
@@ -86,6 +100,54 @@ async def test_a_database_that_has_rates_is_for_the_real_ones_where_it_holds_any
     await upgrade(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as connection:
         assert [row[0] for row in connection.execute("SELECT is_simulated FROM kind_of_rates")] == kind
+
+
+OF_0002 = """
+    INSERT INTO currencies (id, kind, symbol, name, slug, is_active, symbol_folded, text_folded)
+    VALUES (1, 'crypto', 'BTC', 'Bitcoin', 'bitcoin', true, 'btc', 'bitcoin');
+    INSERT INTO currency_aliases (source, source_id, currency_id, decided_by, decided_at)
+    VALUES ('cryptocompare', '1182', 1, 'hand', {time});
+    INSERT INTO rankings (source, observed_at, stored_at, currency_ids)
+    VALUES ('cryptocompare', {time}, {time}, {ids});
+    INSERT INTO last_rates (currency_id, source, rate_id, price_usd, observed_at, fetched_at, stored_at)
+    VALUES (1, 'coinmarketcap', 1, '42885.00187617128', {time}, {time}, {time});
+"""
+"""Rows of the tables that the step to 0003 changes, and one that it must leave alone."""
+
+
+async def check_that_all_is_kept(database: str) -> None:
+    """And that what the step brought works."""
+    storage = await open_storage(Settings(database_url=database))
+    try:
+        assert await storage.aliases("cryptocompare") == {"1182": 1}
+        assert await storage.symbols("cryptocompare", [1]) == {1: ""}
+        ranking = await storage.last_ranking()
+        assert ranking is not None
+        assert (ranking.currency_ids, ranking.observed_at, ranking.is_whole) == ((1, 2781), EPOCH, False)
+        assert [rate.price_usd for rate in await storage.last_rates()] == [Decimal("42885.00187617128")]
+        coin = SourceCoin(source_id="9", symbol="NEW", name="New")
+        local = await storage.record_identities(
+            "cryptocompare", [Identity(coin, None, DecidedBy.NONE)], decided_at=EPOCH
+        )
+        assert local == {"9": FIRST_LOCAL_ID}
+    finally:
+        await storage.close()
+
+
+async def test_a_sqlite_file_with_data_comes_from_0002_to_the_newest(tmp_path: Path) -> None:
+    path = tmp_path / "freshrate.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(steps("sqlite", to="0002"))
+        connection.executescript(OF_0002.format(time="0", ids="'[1, 2781]'"))
+    await check_that_all_is_kept(f"sqlite:///{path}")
+
+
+async def test_a_postgresql_with_data_comes_from_0002_to_the_newest(empty_postgresql_url: str) -> None:
+    connection = await asyncpg.connect(empty_postgresql_url)
+    await connection.execute(steps("postgresql", to="0002"))
+    await connection.execute(OF_0002.format(time="'1970-01-01Z'", ids="'{1, 2781}'"))
+    await connection.close()
+    await check_that_all_is_kept(empty_postgresql_url)
 
 
 async def test_a_step_that_fails_leaves_nothing_behind(

@@ -78,6 +78,7 @@ def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: p
         ("SOURCES", "coinmarketcap,unheard"),
         ("SOURCES", "simulator,simulator"),
         ("SOURCES", "coinmarketcap,simulator"),
+        ("SOURCES", "cryptocompare"),
         ("API_PORT", "70000"),
         ("API_PORT", "eight"),
         ("API_PORT", ","),
@@ -86,6 +87,8 @@ def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: p
         ("REDIS_URL", "localhost:6379"),
         ("COINMARKETCAP_URL", "pro-api.coinmarketcap.com"),
         ("COINMARKETCAP_URL", "https://host/?key=1"),
+        ("CRYPTOCOMPARE_URL", "min-api.cryptocompare.com"),
+        ("RANKING_SCHEDULE", "often"),
         ("WORKER_ROLES", "baking"),
         ("LOG_LEVEL", "loud"),
         ("TRACKED_TOP", "-1"),
@@ -102,13 +105,27 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
     assert "\n" not in str(caught.value)
 
 
+def test_without_a_key_cryptocompare_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES", "cryptocompare,coinmarketcap")
+    assert read_settings().enabled_sources == ("coinmarketcap",)
+    monkeypatch.setenv("CRYPTOCOMPARE_API_KEY", "key")
+    assert read_settings().enabled_sources == ("cryptocompare", "coinmarketcap")
+
+
+def test_cryptocompare_alone_is_refused_even_with_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES", "cryptocompare")
+    monkeypatch.setenv("CRYPTOCOMPARE_API_KEY", "key")
+    with pytest.raises(SettingsError, match="SOURCES: coinmarketcap must be among them"):
+        read_settings()
+
+
 def test_levels_and_formats_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     assert read_settings().log_level == "warning"
 
 
 def test_no_secret_stands_in_the_settings_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COINMARKETCAP_API_KEY", "DATABASE_PASSWORD", "API_KEYS"):
+    for name in ("COINMARKETCAP_API_KEY", "CRYPTOCOMPARE_API_KEY", "DATABASE_PASSWORD", "API_KEYS"):
         monkeypatch.setenv(name, "hush-hush")
     monkeypatch.setenv("REDIS_URL", "redis://:hush-hush@localhost")
     assert "hush-hush" not in repr(read_settings())

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyDetail, CurrencyMetadata
+from shared.domain.ranking import Ranking
 from shared.domain.rate import Observation, Rate
 from shared.domain.schedule import ScheduleState
 from shared.domain.visit import Visit
@@ -26,7 +27,7 @@ COLUMNS = {
     "currency_aliases": names(CurrencyAlias) | {"currency_id"},
     "rates": names(Observation) | (names(Rate) - {"symbol", "fetched_at"}) | {"backfilled"},
     "last_rates": (names(Rate) - {"id", "symbol"}) | {"rate_id"},
-    "rankings": {"id", "source", "observed_at", "stored_at", "currency_ids"},
+    "rankings": names(Ranking),
     "visits": names(Visit) | {"id"},
     "schedules": names(ScheduleState),
     "allowances": {"source", "version", "state"},

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.currency import FIRST_LOCAL_ID, Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from shared.domain.currency import Currency, CurrencyKind, CurrencyMetadata
 from shared.domain.page import Cursor, Page
 from shared.ports import Storage
-from shared.storage.sql_storage import SqlStorage
 from tests.contract.storage.samples import NOW, entry, load_currencies
 
 UNRANKED = 2**31 - 1
@@ -156,29 +155,23 @@ async def test_a_cursor_that_somebody_made_up_gives_a_page_all_the_same(storage:
     assert page == Page((), has_next=False, has_previous=False)
 
 
-async def test_a_local_currency_tells_its_aliases_and_what_it_turned_out_to_be(storage: Storage) -> None:
-    """Nothing records these yet but a step of the catalog by hand, so the rows are written past the port."""
-    assert isinstance(storage, SqlStorage)
-    local = entry(FIRST_LOCAL_ID, kind=CurrencyKind.LOCAL)
-    await storage.record_catalog(CurrencyKind.LOCAL, [local], stored_at=NOW)
-    for source_id in ("b", "a"):
-        await storage._engine.execute(
-            """
-            INSERT INTO currency_aliases (source, source_id, currency_id, decided_by, decided_at)
-            VALUES ($1, $2, $3, $4, $5)
-            """,
-            "cryptocompare",
-            source_id,
-            FIRST_LOCAL_ID,
-            "hand",
-            NOW,
-        )
-    await storage._engine.execute("UPDATE currencies SET merged_into = 2781 WHERE id = $1", FIRST_LOCAL_ID)
-    detail = await storage.currency(FIRST_LOCAL_ID)
-    assert detail is not None
-    assert detail.currency.kind is CurrencyKind.LOCAL
-    assert detail.merged_into == 2781
-    assert detail.aliases == tuple(
-        CurrencyAlias(source="cryptocompare", source_id=source_id, decided_by="hand", decided_at=NOW)
-        for source_id in ("a", "b")
-    )
+async def test_currencies_that_are_new_are_added_and_the_others_stay(storage: Storage) -> None:
+    await load_currencies(storage, 2)
+    given = [entry(9, rank=9), entry(2, name="Other"), entry(8), entry(9, rank=9)]
+    assert await storage.add_currencies(given, stored_at=NOW) == 2
+    assert await storage.add_currencies(given, stored_at=NOW) == 0
+    assert await storage.add_currencies([], stored_at=NOW) == 0
+    assert [(one.id, one.name) for one in await storage.catalog()] == [
+        (1, "Coin 1"),
+        (2, "Coin 2"),
+        (9, "Coin 9"),
+        (8, "Coin 8"),
+        (2781, "United States Dollar"),
+    ]
+    assert await search(storage, symbol="c9") == [9]
+
+
+async def test_an_added_currency_that_the_next_catalog_lacks_becomes_inactive(storage: Storage) -> None:
+    await storage.add_currencies([entry(1, rank=1), entry(2, rank=2)], stored_at=NOW)
+    await storage.record_catalog(CurrencyKind.CRYPTO, [entry(1, rank=1)], stored_at=NOW + timedelta(days=1))
+    assert [(one.id, one.is_active) for one in await storage.catalog()][:2] == [(1, True), (2, False)]

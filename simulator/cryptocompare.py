@@ -17,7 +17,7 @@ from simulator.coins import Coin
 from simulator.market import Market, Moment
 from simulator.walk import scrambled
 
-_OWN_SYMBOLS = {1720: "IOT", 11419: "TONCOIN", 27075: "MANTLE", 2682: "HOT*"}
+_OWN_SYMBOLS = {1720: "IOT", 11419: "TONCOIN", 27075: "MANTLE", 2682: "HOT*", 5690: "RNDR", 1567: "NANO"}
 """By CoinMarketCap's id."""
 _WITHOUT_RAW_EVERY = 19
 _PAGE_STEP = 10
@@ -28,6 +28,8 @@ _MESSAGES = {
     99: "You are over your rate limit please upgrade your account!",
 }
 _MOST_CALLS = {"second": 20, "minute": 300, "hour": 3000, "day": 10000, "month": 75000}
+_CALLS_MADE = {**_MOST_CALLS, "second": 21, "minute": 301, "hour": 2999, "day": 9999, "month": 74999}
+"""When a limit is reached: that of the minute."""
 _KEY_MESSAGE = "API key required, please refer to the documentation at https://developers.coindesk.com/"
 _LONGEST_SYMBOLS = {"fsyms": 1000, "tsyms": 100}
 
@@ -97,8 +99,9 @@ class CryptoCompare:
 
     def _coin_info(self, ask: Ask, coin: Coin, symbol: str) -> Json:
         stated = ask.distortion.stated_id(coin.id)
+        other = self._market.by_id.get(stated)
         return {
-            "Id": coin.cryptocompare_id if stated == coin.id else str(stated),
+            "Id": (other and other.cryptocompare_id) or str(stated),
             "Name": symbol,
             "FullName": coin.name,
             "Internal": symbol,
@@ -255,7 +258,7 @@ def _error(code: int, message: str, **more: str) -> Answer:
     if code >= 100:  # noqa: PLR2004 - types end below, HTTP statuses start here
         failure = {"type": 2, "message": message, "http_status_code": code}
         return Answer(code, orjson.dumps({"Data": {}, "Err": failure}))
-    limits = {"calls_made": _MOST_CALLS, "max_calls": _MOST_CALLS} if code == 99 else {}  # noqa: PLR2004 - the type of limits
+    limits = {"calls_made": _CALLS_MADE, "max_calls": _MOST_CALLS} if code == 99 else {}  # noqa: PLR2004 - the type of limits
     body = {
         "Response": "Error",
         "Message": message,

@@ -107,3 +107,17 @@ async def test_errors_have_the_shape_of_the_recorded_ones(visitor: Visitor, code
     ours = await visitor.ask(TOP, tsym="USD")
     assert differences(ours, real) == []
     assert ours["Message"] == real["Message"]
+
+
+async def test_a_limit_that_is_reached_is_that_of_the_minute(visitor: Visitor) -> None:
+    await visitor.fault(kind="status", code=99)
+    limit = (await visitor.ask(TOP, tsym="USD"))["RateLimit"]
+    over = {period for period, made in limit["calls_made"].items() if made >= limit["max_calls"][period]}
+    assert over == {"second", "minute"}
+
+
+async def test_a_wrong_id_is_its_own_id_of_the_other_coin(visitor: Visitor) -> None:
+    await visitor.fault(kind="wrong_id", ids=[1027], other=1)
+    elements = (await visitor.ask(TOP, tsym="USD", limit=10))["Data"]
+    ids = {element["CoinInfo"]["Name"]: element["CoinInfo"]["Id"] for element in elements}
+    assert ids["ETH"] == ids["BTC"] == "1182"

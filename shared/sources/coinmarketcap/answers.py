@@ -20,6 +20,7 @@ from shared.errors import (
 )
 from shared.ports import UpstreamAnswer
 from shared.sources.exact_json import read_json
+from shared.sources.values import line_from
 
 _OK = 200
 _REDIRECT = 300
@@ -41,8 +42,6 @@ and names no reset, so it is given twice the minute of the others."""
 _INVALID_IDS = re.compile(r'Invalid values? for "id"(?:: "([0-9, ]*)")?')
 _MAX_CREDITS = 1000
 """The dearest call costs 25; what claims more than this must not eat the month's budget."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_MAX_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _code(status: dict[str, Any]) -> str | None:
 
 
 def _explained(code: str | None, message: object) -> str:
-    text = _CONTROL.sub(" ", message)[:_MAX_MESSAGE] if isinstance(message, str) else ""
+    text = line_from(message)
     return (f", code {code}" if code else "") + (f": {text}" if text else ".")
 
 

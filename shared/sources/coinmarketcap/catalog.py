@@ -17,13 +17,11 @@ from shared.ports import Parsed, UpstreamAnswer
 from shared.sources.coinmarketcap.answers import contents_of, is_not_offered_without_key
 from shared.sources.coinmarketcap.fiats import FIATS
 from shared.sources.coinmarketcap.quotes import id_of
+from shared.sources.values import text_from, text_or_none
 
 _SMALLEST_SHARE = 0.5
 """Of the lines that a map has, at least so many must be usable."""
 _LARGEST_RANK = 2**31 - 2
-_MAX_TEXT = 200
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, halves of surrogates, and marks that turn the direction of the text around them."""
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 
 
@@ -75,33 +73,33 @@ def _crypto(line: dict[str, Any]) -> CatalogEntry:
     return CatalogEntry(
         Currency(
             id=_id(line),
-            name=_text(line.get("name")),
-            symbol=_text(line.get("symbol")),
-            slug=_text(line.get("slug")),
+            name=text_from(line.get("name")),
+            symbol=text_from(line.get("symbol")),
+            slug=text_from(line.get("slug")),
             rank=_rank(line.get("rank")),
             is_active=is_active == "1",
             kind=CurrencyKind.CRYPTO,
         ),
         CurrencyMetadata(
             first_seen=_time(line.get("first_historical_data")),
-            platform=_optional_text(platform.get("name")) if isinstance(platform, dict) else None,
+            platform=text_or_none(platform.get("name")) if isinstance(platform, dict) else None,
         ),
     )
 
 
 def _fiat(line: dict[str, Any]) -> CatalogEntry:
-    name = _text(line.get("name"))
+    name = text_from(line.get("name"))
     return CatalogEntry(
         Currency(
             id=_id(line),
             name=name,
-            symbol=_text(line.get("symbol")),
+            symbol=text_from(line.get("symbol")),
             slug=_slug(name),
             rank=None,
             is_active=True,
             kind=CurrencyKind.FIAT,
         ),
-        CurrencyMetadata(sign=_optional_text(line.get("sign"))),
+        CurrencyMetadata(sign=text_or_none(line.get("sign"))),
     )
 
 
@@ -116,21 +114,6 @@ def _id(line: dict[str, Any]) -> int:
     if currency_id is None:
         raise ValueError("no id")
     return currency_id
-
-
-def _text(value: object) -> str:
-    """A text for people, fit for every database and terminal. Else ValueError."""
-    text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > _MAX_TEXT or _UNFIT.search(text):
-        raise ValueError("no usable text")
-    return text
-
-
-def _optional_text(value: object) -> str | None:
-    try:
-        return _text(value)
-    except ValueError:
-        return None
 
 
 def _rank(value: object) -> int | None:

@@ -8,19 +8,18 @@ of the same time the first. The time is the quote's own `last_updated`: an inact
 years old, under a status of this second.
 """
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from shared.domain.currency import FIRST_LOCAL_ID
-from shared.domain.money import amount_from, price_from
+from shared.domain.money import price_from
 from shared.domain.rate import Observation
 from shared.domain.times import time_from_iso
 from shared.errors import UpstreamMalformed, UpstreamRejected
 from shared.ports import Parsed, Quotes, UpstreamAnswer
 from shared.sources.coinmarketcap.answers import contents_of
+from shared.sources.values import amount_or_none, percent_or_none
 
 _USD = "USD"
 _MAX_ID_DIGITS = 9
@@ -29,7 +28,7 @@ _TIME_LENGTHS = range(len("2026-11-20T12:00:00"), len("2026-11-20T12:00:00.00000
 
 def parse_listing(source: str, answer: UpstreamAnswer) -> Parsed[Quotes]:
     contents = contents_of(answer)
-    return Parsed(_quotes(source, contents.data), contents.credits)
+    return Parsed(quotes_of(source, contents.data), contents.credits)
 
 
 def parse_quotes(source: str, asked: tuple[int, ...], answer: UpstreamAnswer) -> Parsed[Quotes]:
@@ -44,7 +43,7 @@ def parse_quotes(source: str, asked: tuple[int, ...], answer: UpstreamAnswer) ->
         raise
     if alone and contents.data in ([], {}):
         raise UpstreamRejected(f"CoinMarketCap has no coin of id {alone[0]}.", rejected=alone)
-    return Parsed(_quotes(source, contents.data), contents.credits)
+    return Parsed(quotes_of(source, contents.data), contents.credits)
 
 
 def coins_of(data: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
@@ -64,7 +63,7 @@ def id_of(value: object) -> int | None:
     return number if 0 < number < FIRST_LOCAL_ID else None
 
 
-def _quotes(source: str, data: Any) -> Quotes:  # noqa: ANN401 - JSON
+def quotes_of(source: str, data: Any) -> Quotes:  # noqa: ANN401 - JSON
     observations: dict[int, Observation] = {}
     refused: dict[int, str] = {}
     times: dict[str, datetime] = {}
@@ -89,13 +88,13 @@ def _quotes(source: str, data: Any) -> Quotes:  # noqa: ANN401 - JSON
 
 
 def _usd_quote(quote: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    if isinstance(quote, dict):
-        quote = quote.get(_USD)
-    elif isinstance(quote, list):
-        quote = next((one for one in quote if isinstance(one, dict) and one.get("symbol") == _USD), None)
-    if not isinstance(quote, dict):
-        raise ValueError("there is no quote in USD")  # noqa: TRY004 - bad data, whatever its type
-    return quote
+    if isinstance(quote, list):
+        for one in quote:
+            if isinstance(one, dict) and one.get("symbol") == _USD:
+                return one
+    elif isinstance(quote, dict) and isinstance(one := quote.get(_USD), dict):
+        return one
+    raise ValueError("there is no quote in USD")
 
 
 def _observation(
@@ -115,10 +114,10 @@ def _observation(
         currency_id=currency_id,
         source=source,
         price_usd=price_from(price),
-        volume_24h=_amount(quote.get("volume_24h")),
-        market_cap=_amount(quote.get("market_cap")),
-        percent_change_1h=_percent(quote.get("percent_change_1h")),
-        percent_change_24h=_percent(quote.get("percent_change_24h")),
+        volume_24h=amount_or_none(quote.get("volume_24h")),
+        market_cap=amount_or_none(quote.get("market_cap")),
+        percent_change_1h=percent_or_none(quote.get("percent_change_1h")),
+        percent_change_24h=percent_or_none(quote.get("percent_change_24h")),
         observed_at=observed_at,
     )
 
@@ -128,18 +127,3 @@ def _time(value: object) -> datetime:
     if not isinstance(value, str) or len(value) not in _TIME_LENGTHS or value[4] + value[10] != "-T":
         raise ValueError(f"last_updated is no time: {value!r:.40}")
     return time_from_iso(value)
-
-
-def _amount(value: object) -> Decimal | None:
-    try:
-        return amount_from(value)
-    except ValueError:
-        return None
-
-
-def _percent(value: object) -> float | None:
-    try:
-        percent = float(value) if isinstance(value, str) else math.nan
-    except ValueError:
-        return None
-    return percent if math.isfinite(percent) else None

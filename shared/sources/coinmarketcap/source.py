@@ -11,12 +11,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar
 
-from shared.domain.currency import CatalogEntry, CurrencyKind
+from shared.domain.currency import FIRST_LOCAL_ID, CatalogEntry, CurrencyKind
+from shared.domain.ranking import RankingPage
 from shared.ports import Call, Quotes
 from shared.sources.coinmarketcap.catalog import parse_fiat_map, parse_keyless_fiat_map, parse_map
 from shared.sources.coinmarketcap.quotes import parse_listing, parse_quotes
+from shared.sources.coinmarketcap.ranking import parse_ranking
 
 _COINS_PER_QUOTE_CREDIT = 100
 _COINS_PER_LISTING_CREDIT = 200
@@ -26,7 +29,7 @@ _NOT_LISTED = _LONGEST_LISTING + 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoinMarketCap:
-    """A PriceSource and CatalogSource."""
+    """A PriceSource, RankingSource and CatalogSource."""
 
     base_url: str
     name: str = "coinmarketcap"
@@ -34,6 +37,10 @@ class CoinMarketCap:
     calls_per_minute: int = 0
     credits_per_month: int = 0
 
+    has_own_ids: ClassVar[bool] = False
+    leads_ranking: ClassVar[bool] = False
+    pages_per_second: ClassVar[int] = 1
+    by_hand: ClassVar[Mapping[str, int]] = MappingProxyType({})
     oldest_observation: ClassVar[timedelta] = timedelta(hours=1)
     """Of 1000 recorded listings 990 were younger than 100 s; the oldest was 14 days dead."""
 
@@ -42,12 +49,17 @@ class CoinMarketCap:
         accept = {"Accept": "application/json"}
         return {**accept, "X-CMC_PRO_API_KEY": self.api_key} if self.api_key else accept
 
-    def plan(self, currency_ids: Collection[int], ranks: Mapping[int, int]) -> list[Call[Quotes]]:
+    def plan(
+        self,
+        currency_ids: Collection[int],
+        ranks: Mapping[int, int],
+        symbols: Mapping[int, str],  # noqa: ARG002 - its own ids are ours
+    ) -> list[Call[Quotes]]:
         """The cheapest mix of one listing of the top and quotes for the rest; of equally dear ones that of the fewest
-        calls, then the one with the shortest listing or none."""
-        if not currency_ids:
+        calls, then the one with the shortest listing or none. Local currencies are in no call: it does not know them."""
+        wanted = sorted({one for one in currency_ids if one < FIRST_LOCAL_ID})
+        if not wanted:
             return []
-        wanted = sorted(set(currency_ids))
         places = {one: ranks.get(one, _NOT_LISTED) for one in wanted}
         length = min(_listing_lengths(places.values()), key=lambda length: _cost(length, places.values()))
         listed = tuple(one for one in wanted if 0 < places[one] <= length)
@@ -58,6 +70,18 @@ class CoinMarketCap:
             for start in range(0, len(rest), _COINS_PER_QUOTE_CREDIT)
         )
         return calls
+
+    def ranking(self, length: int) -> list[Call[RankingPage]]:
+        """One page: pages by `start` are no snapshot, and cost as much."""
+        return [
+            Call(
+                what=f"ranking of {length}",
+                path=self._path("/v3/cryptocurrency/listings/latest"),
+                params=_listed(length, by="volume_24h"),
+                credits=_credits(length, _COINS_PER_LISTING_CREDIT),
+                parse=partial(parse_ranking, self.name, length),
+            )
+        ]
 
     def catalog(self) -> dict[CurrencyKind, Call[list[CatalogEntry]]]:
         """One call each: without a limit a map comes whole, so no page can tear it."""
@@ -81,7 +105,7 @@ class CoinMarketCap:
         return Call(
             what=f"listing of {length}",
             path=self._path("/v3/cryptocurrency/listings/latest"),
-            params=(("start", "1"), ("limit", str(length)), ("sort", "market_cap"), ("convert", "USD")),
+            params=_listed(length, by="market_cap"),
             credits=_credits(length, _COINS_PER_LISTING_CREDIT),
             currency_ids=currency_ids,
             parse=partial(parse_listing, self.name),
@@ -99,6 +123,10 @@ class CoinMarketCap:
 
     def _path(self, path: str) -> str:
         return path if self.api_key else f"/public-api{path}"
+
+
+def _listed(length: int, *, by: str) -> tuple[tuple[str, str], ...]:
+    return (("start", "1"), ("limit", str(length)), ("sort", by), ("convert", "USD"))
 
 
 def _listing_lengths(places: Collection[int]) -> list[int]:

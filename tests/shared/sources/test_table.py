@@ -6,7 +6,7 @@ import pytest
 
 from shared.ports import CatalogSource
 from shared.settings import KNOWN_SOURCES, Settings, read_settings
-from shared.sources import BUILDERS, build_sources
+from shared.sources import BUILDERS, build_sources, ranking_sources
 
 
 def settings(**values: Any) -> Settings:
@@ -19,7 +19,7 @@ def test_every_source_that_the_settings_know_can_be_built_and_no_other() -> None
 
 @pytest.mark.parametrize("name", KNOWN_SOURCES)
 def test_a_source_goes_by_the_name_it_is_chosen_by(name: str) -> None:
-    (source,) = build_sources(settings(sources=(name,)))
+    (source,) = build_sources(settings(cryptocompare_api_key="key").model_copy(update={"sources": (name,)}))
     assert source.name == name
 
 
@@ -45,9 +45,38 @@ def test_coinmarketcap_is_built_from_its_settings() -> None:
     assert (source.calls_per_minute, source.credits_per_month) == (7, 8)
 
 
+def test_cryptocompare_is_built_from_its_settings_and_only_with_a_key() -> None:
+    values = {
+        "cryptocompare_url": "https://example.test/",
+        "cryptocompare_calls_per_minute": 7,
+        "cryptocompare_credits_per_month": 8,
+    }
+    assert [source.name for source in build_sources(settings(**values))] == ["coinmarketcap"]
+    source = build_sources(settings(cryptocompare_api_key="secret", **values))[1]
+    assert source.base_url == "https://example.test"
+    assert source.headers["Authorization"] == "Apikey secret"
+    assert (source.calls_per_minute, source.credits_per_month) == (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("sources", "key", "ranking"),
+    [
+        (("coinmarketcap", "cryptocompare"), "key", ["cryptocompare", "coinmarketcap"]),
+        (("cryptocompare", "coinmarketcap"), "key", ["cryptocompare", "coinmarketcap"]),
+        (("coinmarketcap", "cryptocompare"), "", ["coinmarketcap"]),
+        (("simulator",), "key", ["simulator"]),
+    ],
+)
+def test_cryptocompare_leads_the_ranking_wherever_it_stands(
+    sources: tuple[str, ...], key: str, ranking: list[str]
+) -> None:
+    built = build_sources(settings(sources=sources, cryptocompare_api_key=key))
+    assert [source.name for source in ranking_sources(built)] == ranking
+
+
 def test_the_simulator_has_no_budget_and_speaks_the_keyless_protocol() -> None:
     (source,) = build_sources(settings(sources=("simulator",), simulator_url="http://127.0.0.1:1234"))
     assert (source.calls_per_minute, source.credits_per_month) == (0, 0)
     assert source.base_url == "http://127.0.0.1:1234"
-    assert source.plan([1], {})[0].path.startswith("/public-api/")
+    assert source.plan([1], {}, {})[0].path.startswith("/public-api/")
     assert isinstance(source, CatalogSource)

@@ -60,6 +60,7 @@ class PlainSource:
 
     base_url: str
     name: str = "plain"
+    has_own_ids: bool = False
     headers: Mapping[str, str] = field(default_factory=lambda: {"X-Key": "very secret"})
     oldest_observation: timedelta = timedelta(hours=1)
     calls_per_minute: int = 0

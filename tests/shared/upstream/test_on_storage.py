@@ -43,7 +43,7 @@ async def test_two_processes_on_one_storage_never_pass_the_budget(
         return web.Response(body=good([coin()]).body)
 
     source = CoinMarketCap(base_url=await serve(handler), calls_per_minute=6, credits_per_month=100)
-    (call,) = source.plan([1], {})
+    (call,) = source.plan([1], {}, {})
     async with (
         Upstream(storage, clock=clock, registry=CollectorRegistry()) as one,
         Upstream(storage, clock=clock, registry=CollectorRegistry()) as other,
@@ -69,7 +69,7 @@ async def test_a_price_goes_through_without_losing_a_digit(
         return web.Response(body=good([coin(price="0.000029123550980711138")]).body)
 
     source = CoinMarketCap(base_url=await serve(handler))
-    (call,) = source.plan([1], {})
+    (call,) = source.plan([1], {}, {})
     async with Upstream(storage, clock=clock, registry=CollectorRegistry()) as upstream:
         reply = await upstream.ask(source, call, time_left=PLENTY, attempts=1)
     assert reply.value.observations[0].price_usd == Decimal("0.000029123550980711138")
@@ -80,7 +80,7 @@ async def test_a_block_outlives_the_process(serve: Serve, storage: Storage, cloc
         return web.Response(status=429, body=error(429, 1008).body)
 
     source = CoinMarketCap(base_url=await serve(handler))
-    (call,) = source.plan([1], {})
+    (call,) = source.plan([1], {}, {})
     async with Upstream(storage, clock=clock, registry=CollectorRegistry()) as first:
         with pytest.raises(UpstreamLimited):
             await first.ask(source, call, time_left=PLENTY, attempts=1)

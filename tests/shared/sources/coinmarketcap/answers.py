@@ -8,10 +8,14 @@ import json
 import re
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from shared.ports import UpstreamAnswer
 
 _RECORDED = Path(__file__).parent / "recorded"
 _MARKED = re.compile(r'"#(.*?)#"')
+unmarked = st.text(st.characters(exclude_characters="#", exclude_categories=["Cs"]), max_size=5)
+"""Texts that no mark of ours is found in."""
 TIME = "2026-11-20T12:00:00.000Z"
 
 

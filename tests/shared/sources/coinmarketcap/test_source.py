@@ -15,7 +15,7 @@ SOURCE = CoinMarketCap(base_url="https://example.test", api_key="secret")
 
 
 def plan(ids: range | list[int], ranks: Mapping[int, int] | None = None) -> list[Call[Quotes]]:
-    return SOURCE.plan(list(ids), ranks or {})
+    return SOURCE.plan(list(ids), ranks or {}, {})
 
 
 def described(calls: list[Call[Quotes]]) -> list[tuple[str, int]]:
@@ -113,13 +113,13 @@ def test_the_same_currencies_make_the_same_plan(ids: list[int], random: Random) 
 def test_the_key_goes_into_a_header_and_never_into_the_text_of_the_source() -> None:
     assert SOURCE.headers["X-CMC_PRO_API_KEY"] == "secret"
     assert "secret" not in repr(SOURCE)
-    assert "secret" not in repr(SOURCE.plan([1], {}))
+    assert "secret" not in repr(SOURCE.plan([1], {}, {}))
 
 
 def test_without_a_key_the_calls_go_to_the_keyless_api_and_no_key_is_sent() -> None:
     keyless = CoinMarketCap(base_url="https://example.test")
     assert keyless.headers == {"Accept": "application/json"}
-    assert keyless.plan([1], {})[0].path == "/public-api/v3/cryptocurrency/quotes/latest"
+    assert keyless.plan([1], {}, {})[0].path == "/public-api/v3/cryptocurrency/quotes/latest"
     assert keyless.catalog()[CurrencyKind.CRYPTO].path == "/public-api/v1/cryptocurrency/map"
 
 

@@ -26,7 +26,13 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = timedelta(seconds=2)
 """How long a source may take to answer at start."""
-_NAMED_BY_THE_USER = {"coinmarketcap_api_key", "coinmarketcap_url", "simulator_url"}
+_NAMED_BY_THE_USER = {
+    "coinmarketcap_api_key",
+    "coinmarketcap_url",
+    "cryptocompare_api_key",
+    "cryptocompare_url",
+    "simulator_url",
+}
 
 
 class _OwnAllowance:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,21 @@ class Upstreams:
             assert response.status < 300, await response.text()
 
     async def calls(self, path: str = "") -> int:
+        return len(await self.called_at(path))
+
+    async def called_at(self, path: str = "") -> list[datetime]:
+        """When, by the simulator's clock."""
         async with self._session.get(f"{self.url}/calls") as response:
             journal = await response.json()
-        return sum(1 for call in journal["calls"] if path in call["path"])
+        return [datetime.fromisoformat(call["time"]) for call in journal["calls"] if path in call["path"]]
 
 
 @asynccontextmanager
 async def small_world(
     folder: Path, *, sources: tuple[str, ...] = ("coinmarketcap",), **settings: Any
 ) -> AsyncIterator[tuple[World, Upstreams]]:
-    """A world whose first source is the simulator under CoinMarketCap's name. `sources`: also together, as no user may set
-    them."""
+    """A world whose sources are the simulator under their names. `sources`: also together, as no user may set them;
+    CryptoCompare too, which is on where it is among them."""
     server = TestServer(create_simulator())
     await server.start_server()
     url = str(server.make_url("")).rstrip("/")
@@ -50,6 +55,9 @@ async def small_world(
                 "database_url": f"sqlite:///{folder}/test.db",
                 "coinmarketcap_url": url,
                 "coinmarketcap_calls_per_minute": 0,
+                "cryptocompare_url": url,
+                "cryptocompare_calls_per_minute": 0,
+                "cryptocompare_api_key": "key-of-the-test",
                 "tracked_top": 20,
                 **settings,
             },

@@ -1,28 +1,29 @@
-"""Executes commands: takes all that waits as one batch, visits, and announces what came of it.
+"""Takes the commands of a role, all that waits as one batch, has them executed, and announces what came of it.
 
 What arrives during a visit forms the next batch. Where a burst is under way (others of the role are at work, or commands
 were waiting already) the worker lets it arrive for a moment, so that it shares one visit. A command that comes back
-runs alone, so it cannot harm its neighbours, and is dead-lettered after three attempts.
+runs alone, so it cannot harm its neighbours, and is dead-lettered after three attempts. What commands do is said in
+`worker.commands`.
 """
 
 import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from shared import tracing
-from shared.domain.rate import MAX_AHEAD
-from shared.domain.visit import Failure, FailureKind, VisitReason
+from shared.domain.visit import FailureKind
+from shared.errand import Deadline
 from shared.errors import QueueUnavailable
-from shared.messages import Command, Fact, RefreshFailed, Role
+from shared.messages import Command, Fact, Role
 from shared.opening import World
 from shared.outage_log import OutageLog
 from shared.ports import Batch, DeadLetter, Delivery
 from shared.visit_meters import Phase
-from shared.visitor import VisitReport, facts_of
+from worker.commands import HANDLERS, failed
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +40,11 @@ FINISH_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A command to execute, its delivery, and the loop's time at which nobody waits for it any more."""
+    """A command to execute, its delivery, and when nobody waits for it any more."""
 
     delivery: Delivery
     command: Command
-    deadline: float
-
-    def time_left(self) -> timedelta:
-        return timedelta(seconds=max(0.0, self.deadline - asyncio.get_running_loop().time()))
+    deadline: Deadline
 
 
 class Consumer:
@@ -54,6 +52,7 @@ class Consumer:
 
     def __init__(self, role: Role, worker: str, world: World) -> None:
         self._role = role
+        self._handler = HANDLERS[role]
         self._worker = worker
         self._world = world
         self._stopping = False
@@ -126,15 +125,18 @@ class Consumer:
                 self._world.meters.phase(Phase.QUEUE)(max(0.0, queued))
             if delivery.command is None:
                 await self._bury(delivery, "not a command of this version")
+            elif not isinstance(delivery.command, self._handler.kind):
+                await self._bury(delivery, "not a command of this role", FailureKind.NOT_TRIED)
             elif delivery.attempt > MAX_ATTEMPTS:
                 await self._bury(delivery, f"given up after {MAX_ATTEMPTS} attempts")
             else:
-                work = _Work(delivery, delivery.command, taken_at + delivery.time_left.total_seconds())
+                deadline = Deadline(taken_at + delivery.time_left.total_seconds())
+                work = _Work(delivery, delivery.command, deadline)
                 (fresh if delivery.attempt == 1 else returned).append(work)
         for works in (fresh, *([work] for work in returned)):
             awaited: list[_Work] = []
             for work in works:
-                if work.time_left():
+                if work.deadline.time_left():
                     awaited.append(work)
                 else:
                     await self._drop_expired(work)
@@ -151,7 +153,7 @@ class Consumer:
                     "refresh",
                     kind=tracing.Kind.CONSUMER,
                     parents=[command.traceparent for command in commands],
-                    attributes={"commands": len(commands)},
+                    attributes={"commands": len(commands), "role": self._role.value},
                 ):
                     await self._refresh(works, commands)
             except QueueUnavailable:
@@ -161,16 +163,9 @@ class Consumer:
                 await self._world.queue.give_back(self._role, self._worker, [work.delivery for work in works])
 
     async def _refresh(self, works: Sequence[_Work], commands: Sequence[Command]) -> None:
-        report = await self._world.visitor.visit(
-            {currency_id for command in commands for currency_id in command.currency_ids},
-            reason=VisitReason.REFRESH,
-            asked_at=self._asked_at(commands),
-            time_left=max(work.time_left() for work in works),
+        facts = await self._handler.execute(
+            commands, self._world, time_left=max(work.deadline.time_left() for work in works)
         )
-        facts: list[Fact] = [
-            *facts_of(report, [command.id for command in commands]),
-            *_failures(commands, report),
-        ]
         announcing = tracing.span(
             "announce",
             attributes={"facts": len(facts)},
@@ -178,27 +173,17 @@ class Consumer:
         )
         with announcing:
             await self._finish(facts, done=[work.delivery for work in works])
-        log.info(
-            "refreshed",
-            currencies=len(report.recorded) + len(report.failures),
-            recorded=len(report.recorded),
-            failures=[f"{failure.currency_id}: {failure.detail}" for failure in report.failures],
-        )
-
-    def _asked_at(self, commands: Sequence[Command]) -> datetime:
-        """The latest creation. A client's clock that is far ahead must not move rates into the future."""
-        return min(max(command.created_at for command in commands), self._world.clock() + MAX_AHEAD)
 
     async def _drop_expired(self, work: _Work) -> None:
         log.info("command expired", command=work.command.id, request_id=work.command.request_id)
-        fact = _failed(work.command, FailureKind.DEADLINE, "The time was up before a worker could begin.")
+        fact = failed(work.command, FailureKind.DEADLINE, "The time was up before a worker could begin.")
         await self._finish([fact], done=[work.delivery])
 
-    async def _bury(self, delivery: Delivery, reason: str) -> None:
+    async def _bury(self, delivery: Delivery, reason: str, kind: FailureKind = FailureKind.VISITED) -> None:
         log.error("dead letter", reason=reason, payload=delivery.payload[:200].decode(errors="replace"))
         facts: list[Fact] = []
         if delivery.command:
-            facts.append(_failed(delivery.command, FailureKind.VISITED, f"The refresh was {reason}."))
+            facts.append(failed(delivery.command, kind, f"The refresh was {reason}."))
         await self._finish(facts, dead=[DeadLetter(delivery, reason)])
 
     async def _finish(
@@ -216,18 +201,3 @@ class Consumer:
                 pause *= 2
             else:
                 return
-
-
-def _failures(commands: Sequence[Command], report: VisitReport) -> list[RefreshFailed]:
-    by_currency = {failure.currency_id: failure for failure in report.failures}
-    facts = []
-    for command in commands:
-        failures = tuple(by_currency[one] for one in command.currency_ids if one in by_currency)
-        if failures:
-            facts.append(RefreshFailed(command_id=command.id, failures=failures))
-    return facts
-
-
-def _failed(command: Command, kind: FailureKind, detail: str) -> RefreshFailed:
-    failures = tuple(Failure(currency_id=one, kind=kind, detail=detail) for one in command.currency_ids)
-    return RefreshFailed(command_id=command.id, failures=failures)

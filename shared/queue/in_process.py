@@ -18,7 +18,7 @@ from shared.messages import COMMANDS, Command, Fact, Role
 from shared.ports import Announced, Batch, DeadLetter, Delivery, LostClaim, QueueDepth, StreamEvent
 from shared.queue.desk import Desk, Entry
 from shared.queue.subscription import Subscription
-from shared.queue.wire import conditions_of, currencies_of, time_left
+from shared.queue.wire import claims_of, conditions_of, currency_of, pushed, time_left
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class InProcessQueue:
     def __init__(self, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._desks: defaultdict[Role, Desk] = defaultdict(Desk)
-        self._claims: dict[int, _Claim] = {}
+        self._claims: dict[str, _Claim] = {}
         self._subscriptions: set[Subscription] = set()
         self._announced = 0
         self._is_closed = False
@@ -59,25 +59,25 @@ class InProcessQueue:
         lost: list[LostClaim] = []
         for command in commands:
             lost += self._lost(command, now)
-            claimed = [one for one in currencies_of(command) if self._claim(one, command.id, now, deadline)]
-            if claimed:
-                pushed = replace(command, currency_ids=tuple(claimed), deadline_ms=micros(deadline) // 1000)
-                desk.accept(Entry(COMMANDS.dump_json(pushed), pushed))
+            won = [one for one in claims_of(command) if self._claim(one, command.id, now, deadline)]
+            if won:
+                kept = pushed(command, won, deadline_ms=micros(deadline) // 1000)
+                desk.accept(Entry(COMMANDS.dump_json(kept), kept))
         return lost
 
     def _lost(self, command: Command, now: datetime) -> list[LostClaim]:
-        held = ((one, self._claims.get(one)) for one in currencies_of(command))
+        held = ((one, self._claims.get(one)) for one in claims_of(command))
         return [
-            LostClaim(currency_id, claim.command_id, claim.expires_at - now)
-            for currency_id, claim in held
+            LostClaim(currency_of(name), claim.command_id, claim.expires_at - now)
+            for name, claim in held
             if claim and claim.expires_at > now
         ]
 
-    def _claim(self, currency_id: int, command_id: str, now: datetime, expires_at: datetime) -> bool:
-        claim = self._claims.get(currency_id)
+    def _claim(self, name: str, command_id: str, now: datetime, expires_at: datetime) -> bool:
+        claim = self._claims.get(name)
         if claim and claim.expires_at > now:
             return False
-        self._claims[currency_id] = _Claim(command_id, expires_at)
+        self._claims[name] = _Claim(command_id, expires_at)
         return True
 
     async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:
@@ -131,10 +131,10 @@ class InProcessQueue:
         self._tell([fact for fact, condition in zip(facts, conditions, strict=True) if condition in heard])
 
     def _release(self, command: Command | None) -> None:
-        for currency_id in command.currency_ids if command else ():
-            claim = self._claims.get(currency_id)
+        for name in claims_of(command) if command else ():
+            claim = self._claims.get(name)
             if claim and command and claim.command_id == command.id:
-                del self._claims[currency_id]
+                del self._claims[name]
 
     async def give_back(self, role: Role, worker: str, deliveries: Sequence[Delivery]) -> None:
         self._check_open()

@@ -8,7 +8,8 @@ from shared.messages import Role
 FACTS = "freshrate:facts"
 """Stream; field `f` holds a fact as JSON."""
 CLAIM = "freshrate:claim:"
-"""+ currency id: the id of the command that refreshes it; expires with that command's deadline."""
+"""+ currency id, or `ranking:` and a length: the id of the command that refreshes it; expires with that command's
+deadline."""
 
 
 def commands(role: Role) -> str:

@@ -19,11 +19,13 @@ from shared.queue import keys, scripts
 from shared.queue.link import RedisLink, Script, Word
 from shared.queue.stream import FactStream
 from shared.queue.wire import (
+    claims_of,
     command_from,
     conditions_of,
-    currencies_of,
+    currency_of,
     fact_to,
     letter_to,
+    list_of_won,
     open_ended,
     time_left,
 )
@@ -60,14 +62,14 @@ class RedisQueue:
     async def submit(self, role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
         arguments: list[Word] = [max(1, wait // timedelta(milliseconds=1))]
         for command in commands:
-            currencies = currencies_of(command)
-            arguments += [command.id, open_ended(command), len(currencies), *currencies]
+            claims = claims_of(command)
+            arguments += [command.id, list_of_won(command), open_ended(command), len(claims), *claims]
         lost = await self._run(_SUBMIT, role, arguments)
         if lost is None:
             raise WorkerGone
         return [
-            LostClaim(int(currency_id), holder.decode(), timedelta(milliseconds=milliseconds))
-            for currency_id, holder, milliseconds in zip(lost[::3], lost[1::3], lost[2::3], strict=True)
+            LostClaim(currency_of(claim.decode()), holder.decode(), timedelta(milliseconds=milliseconds))
+            for claim, holder, milliseconds in zip(lost[::3], lost[1::3], lost[2::3], strict=True)
         ]
 
     async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:
@@ -152,5 +154,5 @@ def _ended(delivery: Delivery, letter: bytes) -> list[Word]:
     """The end of one delivery, as the finish script reads it."""
     if delivery.command is None:
         return [delivery.payload, "", letter, 0]
-    currencies = delivery.command.currency_ids
-    return [delivery.payload, delivery.command.id, letter, len(currencies), *currencies]
+    claims = claims_of(delivery.command)
+    return [delivery.payload, delivery.command.id, letter, len(claims), *claims]

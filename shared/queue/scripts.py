@@ -56,16 +56,17 @@ end
 SUBMIT = (
     _OPENING
     + """
--- ARGV[3]: wait in ms; then per command: id, its JSON from after the brace, number of currencies, their ids
+-- ARGV[3]: wait in ms; then per command: id, the field that lists what it won or nothing, its JSON from after the
+-- brace, number of its claims, their names
 check_types()
 if redis.call('ZCOUNT', workers, '(' .. now, '+inf') == 0 then return false end
 local wait = tonumber(ARGV[3])
 local lost = {}
 local at = 4
 while ARGV[at] do
-  local id, rest, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local id, list, rest, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local won = {}
-  for i = at + 3, at + 2 + count do
+  for i = at + 4, at + 3 + count do
     local key = claim .. ARGV[i]
     if redis.call('SET', key, id, 'NX', 'PX', wait) then
       won[#won + 1] = ARGV[i]
@@ -77,12 +78,12 @@ while ARGV[at] do
   end
   if #won > 0 then
     -- joined as text: cjson would pass the ids through floats
-    local payload = '{"currency_ids":[' .. table.concat(won, ',') .. '],"deadline_ms":'
-      .. string.format('%.0f', now + wait) .. ',' .. rest
+    if list ~= '' then list = '"' .. list .. '":[' .. table.concat(won, ',') .. '],' end
+    local payload = '{' .. list .. '"deadline_ms":' .. string.format('%.0f', now + wait) .. ',' .. rest
     redis.call('RPUSH', commands, payload)
     admit(payload)
   end
-  at = at + 3 + count
+  at = at + 4 + count
 end
 return lost
 """
@@ -125,7 +126,7 @@ FINISH = (
     + """
 -- ARGV[3]: worker; ARGV[4]: number of facts; per fact: id of the command without whose end it is not announced, or
 -- nothing, and the fact; then per delivery: payload, id of its command, its dead letter or nothing, number of its
--- currencies, their ids
+-- claims, their names
 check_types()
 local own = processing .. ARGV[3]
 redis.call('LLEN', own)
@@ -144,7 +145,7 @@ for i = 5, last_fact, 2 do
   if heard[ARGV[i]] then announce(ARGV[i + 1]) end
 end
 for _, at in ipairs(ended) do
-  local payload, id, letter, currencies = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  local payload, id, letter, claims = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   redis.call('HDEL', attempts, admit(payload))
   if letter == '' then
     redis.call('HINCRBY', books, 'done', 1)
@@ -153,7 +154,7 @@ for _, at in ipairs(ended) do
     redis.call('LPUSH', dead, letter)
     redis.call('LTRIM', dead, 0, MAX_DEAD - 1)
   end
-  for i = at + 4, at + 3 + currencies do
+  for i = at + 4, at + 3 + claims do
     local key = claim .. ARGV[i]
     if redis.call('GET', key) == id then redis.call('DEL', key) end
   end

@@ -4,20 +4,23 @@ Whoever can write to Redis can push anything, so what is read is judged strictly
 and sound command is one; the rest is None, and the worker's consumer says what becomes of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
 import structlog
 from pydantic import ValidationError
 
+from shared.domain.ranking import LONGEST_RANKING
 from shared.domain.times import iso, time_from_micros
-from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact, RefreshFailed
+from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact, RefreshFailed, RefreshRanking
 from shared.ports import DeadLetter, Delivery
 
 _LAST_DEADLINE_MS = 253_402_300_799_999
 """The end of the year 9999: later ones cannot be computed with."""
 _LARGEST_ID = 2**63 - 1
+_RANKING = "ranking:"
 _LETTER_BYTES = 4096
 """So much of a dead payload is kept: enough for any command of ours, and 1000 of them stay small."""
 
@@ -37,11 +40,17 @@ def command_from(payload: bytes) -> Command | None:
 
 def _is_sound(command: Command) -> bool:
     return (
-        bool(command.id and command.currency_ids)
-        and all(0 < currency_id <= _LARGEST_ID for currency_id in command.currency_ids)
+        bool(command.id)
+        and _asks_for_something(command)
         and 0 <= command.deadline_ms <= _LAST_DEADLINE_MS
         and _is_computable(command.created_at)
     )
+
+
+def _asks_for_something(command: Command) -> bool:
+    if isinstance(command, RefreshRanking):
+        return 0 < command.length <= LONGEST_RANKING
+    return bool(command.currency_ids) and all(0 < one <= _LARGEST_ID for one in command.currency_ids)
 
 
 def _is_computable(time: datetime) -> bool:
@@ -62,14 +71,33 @@ def time_left(command: Command | None, *, now: datetime) -> timedelta:
     return time_from_micros(command.deadline_ms * 1000) - now
 
 
-def currencies_of(command: Command) -> list[int]:
-    """Each currency once: a command must not lose a claim to itself."""
-    return list(dict.fromkeys(command.currency_ids))
+def claims_of(command: Command) -> list[str]:
+    """The names of what the command claims, each once: a command must not lose a claim to itself."""
+    if isinstance(command, RefreshRanking):
+        return [f"{_RANKING}{command.length}"]
+    return list(dict.fromkeys(map(str, command.currency_ids)))
+
+
+def currency_of(claim: str) -> int | None:
+    """None where it is the claim of a ranking."""
+    return None if claim.startswith(_RANKING) else int(claim)
+
+
+def pushed(command: Command, won: Sequence[str], *, deadline_ms: int) -> Command:
+    """The command with nothing but what it won."""
+    if isinstance(command, RefreshRanking):
+        return replace(command, deadline_ms=deadline_ms)
+    return replace(command, currency_ids=tuple(map(int, won)), deadline_ms=deadline_ms)
+
+
+def list_of_won(command: Command) -> str:
+    """The field that lists what the command won, or nothing where it asks for one thing only."""
+    return "" if isinstance(command, RefreshRanking) else "currency_ids"
 
 
 def open_ended(command: Command) -> bytes:
-    """The command's JSON from after the opening brace, for the submit script to put the won currencies and the
-    deadline in front."""
+    """The command's JSON from after the opening brace, for the submit script to put what was won and the deadline in
+    front."""
     return COMMANDS.dump_json(command, exclude={"currency_ids", "deadline_ms"})[1:]
 
 

@@ -10,8 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.domain.ranking import LONGEST_RANKING, Ranking
 from shared.domain.rate import Rate
-from shared.messages import COMMANDS, FACTS, RatesStored, RefreshRates
+from shared.domain.visit import Failure, FailureKind
+from shared.messages import (
+    COMMANDS,
+    FACTS,
+    MAX_MESSAGE_BYTES,
+    RankingStored,
+    RatesStored,
+    RefreshFailed,
+    RefreshRanking,
+    RefreshRates,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -69,3 +80,29 @@ def test_another_kind_or_version_or_type_is_an_error(change: dict[str, object]) 
     raw = json.loads(COMMANDS.dump_json(command()))
     with pytest.raises(ValidationError):
         COMMANDS.validate_json(json.dumps({**raw, **change}))
+
+
+def test_each_kind_of_command_is_read_as_what_it_is() -> None:
+    ranking = RefreshRanking(id="c", length=200, created_at=NOW, request_id="r")
+    assert COMMANDS.validate_json(COMMANDS.dump_json(ranking)) == ranking
+    assert COMMANDS.validate_json(COMMANDS.dump_json(command())) == command()
+
+
+def test_the_longest_ranking_is_a_fact_of_bearable_size() -> None:
+    ranking = Ranking(
+        id=1,
+        source="cryptocompare",
+        observed_at=NOW,
+        stored_at=NOW,
+        currency_ids=tuple(range(1_000_000_000, 1_000_000_000 + LONGEST_RANKING)),
+        is_whole=False,
+    )
+    written = FACTS.dump_json(RankingStored(ranking=ranking, command_ids=("c",)))
+    assert FACTS.validate_json(written) == RankingStored(ranking=ranking, command_ids=("c",))
+    assert len(written) < MAX_MESSAGE_BYTES
+
+
+def test_a_failure_may_be_of_no_currency() -> None:
+    failure = Failure(currency_id=None, kind=FailureKind.NOT_TRIED, detail="Budget spent.", retry_after=1.5)
+    fact = RefreshFailed(command_id="c", failures=(failure,))
+    assert FACTS.validate_json(FACTS.dump_json(fact)) == fact

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
+from shared.domain.identity import DecidedBy, Identity, SourceCoin
 from shared.domain.rate import RecordOutcome
 from shared.domain.visit import FailureKind, VisitOutcome, VisitReason
 from shared.errors import DeadlineExceeded, StorageUnavailable
@@ -206,3 +207,116 @@ async def test_facts_hold_at_most_500_rates_each_and_name_the_commands(tmp_path:
         assert len(report.recorded) == 520
         assert [len(fact.stored) for fact in facts] == [MAX_RATES_PER_FACT, 20]
         assert [fact.command_ids for fact in facts] == [("one", "two")] * 2
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[tuple[World, Upstreams]]:
+    """CoinMarketCap and CryptoCompare, which has a symbol for BTC and for a local currency."""
+    async with small_world(tmp_path, sources=("coinmarketcap", "cryptocompare")) as (world, upstreams):
+        await renew_catalog(world)
+        coins = {"1182": ("BTC", 1), "2001027": ("ETH", None)}
+        await world.storage.record_identities(
+            "cryptocompare",
+            [
+                Identity(SourceCoin(source_id=one, symbol=symbol, name=symbol), currency_id, DecidedBy.NONE)
+                for one, (symbol, currency_id) in coins.items()
+            ],
+            decided_at=world.clock(),
+        )
+        yield world, upstreams
+
+
+async def _local(world: World) -> int:
+    return (await world.storage.aliases("cryptocompare"))["2001027"]
+
+
+async def test_a_source_with_ids_of_its_own_is_asked_by_its_symbols(two: tuple[World, Upstreams]) -> None:
+    world, upstreams = two
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, 1)
+    assert [(one.rate.currency_id, one.rate.source) for one in report.recorded] == [(1, "cryptocompare")]
+
+
+async def test_a_local_currency_is_asked_only_of_the_source_that_knows_it(
+    two: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = two
+    local = await _local(world)
+    report = await visit(world, local)
+    assert [(one.rate.currency_id, one.rate.source) for one in report.recorded] == [(local, "cryptocompare")]
+    assert await upstreams.calls("quotes") == 0
+
+
+async def test_no_source_is_waited_for_that_does_not_know_the_currency(two: tuple[World, Upstreams]) -> None:
+    """What the first one does not know is asked of the next side by side with it."""
+    world, upstreams = two
+    local = await _local(world)
+    await upstreams.fault(path="quotes", kind="latency", ms=300)
+    report = await visit(world, 1027, local)
+    assert {one.rate.source for one in report.recorded} == {"coinmarketcap", "cryptocompare"}
+    visits = {one.source: one for one in await world.storage.visits(limit=2)}
+    slow, quick = visits["coinmarketcap"], visits["cryptocompare"]
+    assert quick.started_at < slow.started_at + slow.duration
+
+
+async def test_what_the_second_source_does_not_know_ends_as_the_first_one_left_it(
+    two: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = two
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, 1027)
+    (failure,) = report.failures
+    assert failure.kind is FailureKind.VISITED
+    assert "cryptocompare" not in failure.detail
+    assert report.unanswered == {1027}
+    assert await upstreams.calls("pricemultifull") == 0
+
+
+async def test_what_no_source_knows_is_told_at_once_and_asking_again_would_not_help(
+    two: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = two
+    before = await upstreams.calls()
+    report = await visit(world, 10**9 + 7)
+    (failure,) = report.failures
+    assert (failure.kind, failure.detail) == (
+        FailureKind.VISITED,
+        "cryptocompare does not know this currency.",
+    )
+    assert report.unanswered == frozenset()
+    assert await upstreams.calls() == before
+
+
+async def test_a_source_that_is_closed_says_more_than_one_that_does_not_know(tmp_path: Path) -> None:
+    async with small_world(
+        tmp_path, sources=("coinmarketcap", "cryptocompare"), cryptocompare_calls_per_minute=1
+    ) as (world, _):
+        await renew_catalog(world)
+        coin = SourceCoin(source_id="2001027", symbol="ETH", name="ETH")
+        local = (
+            await world.storage.record_identities(
+                "cryptocompare", [Identity(coin, None, DecidedBy.NONE)], decided_at=world.clock()
+            )
+        )["2001027"]
+        assert (await visit(world, local)).failures == ()
+        (failure,) = (await visit(world, local)).failures
+        assert failure.kind is FailureKind.NOT_TRIED
+        assert failure.retry_after is not None
+
+
+async def test_symbols_that_cannot_be_read_are_an_end_like_any_other(
+    two: tuple[World, Upstreams], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, upstreams = two
+    local = await _local(world)
+
+    async def down(*_: object) -> None:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(type(world.storage), "symbols", down)
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, 1, local)
+    assert {one.currency_id: one.kind for one in report.failures} == {
+        1: FailureKind.VISITED,
+        local: FailureKind.DATABASE_AWAY,
+    }

@@ -1,23 +1,28 @@
 """The scheduled jobs, against the simulator and SQLite."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.domain.allowance import Allowance
 from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
+from shared.domain.ranking import Ranking
+from shared.domain.times import utc_now
 from shared.domain.visit import Visit, VisitOutcome, VisitReason
 from shared.errors import QueueUnavailable
 from shared.opening import World
 from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
 from tests.worlds import Upstreams, small_world
-from worker.jobs import JOBS, prices
+from worker.jobs import JOBS
 from worker.jobs.catalog import renew_catalog
-from worker.jobs.prices import pace_prices, poll_prices, tracked
+from worker.jobs.prices import poll_prices
+from worker.jobs.ranking import poll_ranking
 from worker.jobs.upkeep import keep_up
+from worker.pace import pace_of_prices, plan_of_prices
+from worker.tracked import tracked
 
 
 def currency(currency_id: int, symbol: str, rank: int | None, *, is_active: bool = True) -> Currency:
@@ -34,14 +39,14 @@ def test_the_top_and_the_named_are_tracked_and_a_shared_symbol_means_its_best_ra
         currency(4, "gone", None),
     ]
     settings = read_settings(_env_file=None, tracked_top=1, tracked_symbols="one,nonsense")
-    what = tracked(catalog, settings)
+    what = tracked(catalog, settings, None)
     assert what.top == {1}
     assert what.named == {2}
 
 
 def test_an_inactive_currency_is_not_tracked() -> None:
     catalog = [currency(5, "OLD", None, is_active=False), currency(6, "OLD", 900)]
-    assert tracked(catalog, read_settings(_env_file=None, tracked_symbols="OLD")).named == {6}
+    assert tracked(catalog, read_settings(_env_file=None, tracked_symbols="OLD"), None).named == {6}
 
 
 async def test_the_catalog_holds_both_kinds(world: World) -> None:
@@ -134,9 +139,8 @@ async def test_with_the_queue_away_a_poll_and_a_catalog_are_done_all_the_same(
     assert await poll_prices(world) is not None
 
 
-async def test_without_a_catalog_there_is_no_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prices, "CATALOG_PATIENCE", timedelta(seconds=0.2))
-    assert await poll_prices(world) is None
+async def test_without_a_catalog_there_is_no_poll(world: World) -> None:
+    assert await poll_prices(world, patience=timedelta(seconds=0.2)) is None
 
 
 async def test_with_nothing_tracked_the_poll_is_done_at_once(tmp_path: Path) -> None:
@@ -147,7 +151,9 @@ async def test_with_nothing_tracked_the_poll_is_done_at_once(tmp_path: Path) -> 
         assert await upstreams.calls() == before
 
 
-async def test_the_pace_stretches_with_the_credits_that_are_left(tmp_path: Path) -> None:
+async def test_the_pace_stretches_with_the_credits_that_are_left_and_is_shared_with_the_ranking(
+    tmp_path: Path,
+) -> None:
     async with small_world(tmp_path, coinmarketcap_credits_per_month=100) as (world, _):
         await renew_catalog(world)
         await poll_prices(world)
@@ -155,10 +161,130 @@ async def test_the_pace_stretches_with_the_credits_that_are_left(tmp_path: Path)
         assert left.credits_spent == 1
 
         def interval(allowance: Allowance) -> timedelta:
-            return allowance.poll_interval(now=world.clock(), credits=1, credits_per_month=100)
+            alone = allowance.poll_interval(now=world.clock(), credits=1, credits_per_month=100)
+            return 2 * alone
 
-        longest, pace, shortest = interval(left), await pace_prices(world), interval(left)
+        longest, pace, shortest = interval(left), await pace_of_prices(world), interval(left)
         assert longest >= pace >= shortest > interval(Allowance())
+
+
+def ranked(*currency_ids: int) -> Ranking:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    return Ranking(
+        id=1, source="x", observed_at=now, stored_at=now, currency_ids=currency_ids, is_whole=False
+    )
+
+
+def test_the_top_of_the_ranking_is_tracked_too_and_only_what_is_active() -> None:
+    local = replace(currency(10**9, "LOC", None), kind=CurrencyKind.LOCAL)
+    merged = replace(currency(10**9 + 1, "GONE", None, is_active=False), kind=CurrencyKind.LOCAL)
+    catalog = [currency(1, "BTC", 1), currency(2, "ETH", 2), currency(3, "FAR", 300), local, merged]
+    settings = read_settings(_env_file=None, tracked_top=4)
+    what = tracked(catalog, settings, ranked(3, local.id, merged.id, 1, 2))
+    assert what.top == {1, 2}
+    assert what.named == {3, local.id, 1}
+    assert what.ranks == {1: 1, 2: 2}
+
+
+async def test_the_ranking_poll_stores_a_ranking_and_its_prices(world: World, upstreams: Upstreams) -> None:
+    await renew_catalog(world)
+    before = await upstreams.calls()
+    started_at = world.clock()
+    done_at = await poll_ranking(world)
+    assert done_at is not None
+    assert done_at >= started_at
+    assert await upstreams.calls() - before == 1
+    ranking = await world.storage.last_ranking()
+    assert ranking is not None
+    assert (len(ranking.currency_ids), len(await world.storage.last_rates())) == (200, 200)
+
+
+async def test_a_ranking_that_fails_covers_nothing(world: World, upstreams: Upstreams) -> None:
+    await renew_catalog(world)
+    await upstreams.fault(path="listings", kind="malformed")
+    assert await poll_ranking(world) is None
+    assert await world.storage.last_ranking() is None
+
+
+async def test_one_visit_serves_ranking_and_prices(tmp_path: Path) -> None:
+    async with small_world(tmp_path, tracked_top=200) as (world, upstreams):
+        await renew_catalog(world)
+        await poll_ranking(world)
+        ranking = await world.storage.last_ranking()
+        assert ranking is not None
+        top = {one.id for one in await world.storage.catalog() if one.rank is not None and one.rank <= 200}
+        before = await upstreams.calls()
+        assert await poll_prices(world) is not None
+        assert await upstreams.calls() - before == 1
+        visit = (await world.storage.visits(limit=1))[0]
+        assert visit.rates_stored == len(top - set(ranking.currency_ids))
+        priced = {rate.currency_id for rate in await world.storage.last_rates()}
+        assert priced == top | set(ranking.currency_ids)
+
+
+def at(world: World, moment: datetime) -> World:
+    return replace(world, clock=lambda: moment)
+
+
+async def test_a_ranking_that_is_too_old_spares_the_price_poll_nothing(tmp_path: Path) -> None:
+    now = utc_now()
+    async with small_world(tmp_path, tracked_top=200, coinmarketcap_credits_per_month=0) as (world, _):
+        await renew_catalog(world)
+        await poll_ranking(world)
+        ranking = await world.storage.last_ranking()
+        assert ranking is not None
+        catalog = await world.storage.catalog()
+        for minutes, is_spared in ((4, True), (6, False)):
+            moment = now + timedelta(minutes=minutes)
+            plan = await plan_of_prices(at(world, moment), catalog)
+            assert plan.what.all.isdisjoint(ranking.currency_ids) is is_spared
+
+
+async def test_with_two_sources_prices_come_from_the_preferred_one_for_the_top_of_both(
+    tmp_path: Path,
+) -> None:
+    sources = ("coinmarketcap", "cryptocompare")
+    async with small_world(tmp_path, sources=sources, tracked_top=200) as (world, _):
+        await renew_catalog(world)
+        await poll_ranking(world)
+        ranking = await world.storage.last_ranking()
+        assert ranking is not None
+        assert await poll_prices(world) is not None
+        priced = {
+            rate.currency_id: rate for rate in await world.storage.last_rates() if rate.source == sources[0]
+        }
+        known = {one.id for one in await world.storage.catalog() if one.kind is CurrencyKind.CRYPTO}
+        assert known.intersection(ranking.currency_ids) <= priced.keys()
+        assert len(known.intersection(ranking.currency_ids)) >= 198
+
+
+async def test_a_newcomer_without_a_price_gets_one_once(tmp_path: Path) -> None:
+    """CryptoCompare states no price of some coins, and the first price poll knew nothing of them."""
+    sources = ("coinmarketcap", "cryptocompare")
+    async with small_world(tmp_path, sources=sources, tracked_top=200) as (world, upstreams):
+        await renew_catalog(world)
+        await poll_ranking(world)
+        first = await world.storage.last_ranking()
+        assert first is not None
+        priced = {rate.currency_id for rate in await world.storage.last_rates()}
+        assert priced.issuperset(first.currency_ids)
+        assert await upstreams.calls("quotes") == 1
+        await upstreams.fault(path="quotes", kind="status", code=500)
+        await poll_ranking(world)
+        second = await world.storage.last_ranking()
+        assert second is not None
+        priced = {rate.currency_id for rate in await world.storage.last_rates()}
+        is_any_new = bool(set(second.currency_ids) - set(first.currency_ids) - priced)
+        assert (await upstreams.calls("quotes") > 1) is is_any_new
+
+
+async def test_with_nothing_tracked_the_ranking_is_polled_all_the_same(tmp_path: Path) -> None:
+    async with small_world(tmp_path, tracked_top=0) as (world, _):
+        await renew_catalog(world)
+        assert await poll_ranking(world) is not None
+        ranking = await world.storage.last_ranking()
+        assert ranking is not None
+        assert len(ranking.currency_ids) == 200
 
 
 async def test_upkeep_forgets_old_visits_and_keeps_new_ones(world: World) -> None:

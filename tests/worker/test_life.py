@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ async def test_a_worker_fills_the_store_beats_and_says_good_bye(world: World) ->
     running = asyncio.create_task(run_worker(world, stop))
 
     async def polled() -> bool:
-        return len(await world.storage.last_rates()) == 20
+        return len(await world.storage.last_rates()) >= 20 and await world.storage.last_ranking() is not None
 
-    await until(polled, seconds=10, what="the first poll")
+    await until(polled, seconds=10, what="the first polls")
     assert living_workers(world.settings.worker_roles) == 1
     assert (await world.queue.depth(Role.PRICING)).workers == 1
     stop.set()
@@ -56,6 +57,26 @@ async def test_a_worker_fills_the_store_beats_and_says_good_bye(world: World) ->
             [RefreshRates(id="x", currency_ids=(1,), created_at=world.clock(), request_id="r")],
             wait=timedelta(seconds=1),
         )
+
+
+async def test_two_workers_of_different_roles_share_the_jobs(world: World) -> None:
+    stop = asyncio.Event()
+    workers = []
+    for role in Role:
+        settings = world.settings.model_copy(update={"worker_roles": (role,)})
+        own = replace(world, settings=settings, registry=Registry())
+        workers.append(asyncio.create_task(run_worker(own, stop)))
+
+    async def polled() -> bool:
+        states = [await world.storage.schedule_state(job) for job in ("catalog", "prices", "ranking")]
+        return all(state.done_at for state in states)
+
+    await until(polled, seconds=30, what="the first polls")
+    assert [(await world.queue.depth(role)).workers for role in Role] == [1, 1]
+    stop.set()
+    await asyncio.wait_for(asyncio.gather(*workers), 10)
+    assert await world.storage.last_ranking() is not None
+    assert await world.storage.last_rates() != []
 
 
 async def test_a_defect_in_the_loop_ends_the_worker_loudly(

@@ -3,6 +3,7 @@
 from worker.job import Job
 from worker.jobs.catalog import CATALOG
 from worker.jobs.prices import PRICES
+from worker.jobs.ranking import RANKING
 from worker.jobs.upkeep import UPKEEP
 
-JOBS: tuple[Job, ...] = (CATALOG, PRICES, UPKEEP)
+JOBS: tuple[Job, ...] = (CATALOG, PRICES, RANKING, UPKEEP)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from shared.domain.times import utc_now
-from shared.messages import CatalogStored, RefreshRates, Role
+from shared.messages import CatalogStored, RefreshRanking, RefreshRates, Role
 from shared.ports import Announced, Delivery, Queue, StreamEvent
 from shared.queue.in_process import InProcessQueue
 from shared.queue.redis import RedisQueue
@@ -72,6 +72,16 @@ async def redis_arena(url: str) -> AsyncIterator[Arena]:
 
 def refresh(*currency_ids: int) -> RefreshRates:
     return RefreshRates(id=str(uuid4()), currency_ids=currency_ids, created_at=utc_now(), request_id="r")
+
+
+def refresh_ranking(length: int) -> RefreshRanking:
+    return RefreshRanking(id=str(uuid4()), length=length, created_at=utc_now(), request_id="r")
+
+
+def currencies_of(delivery: Delivery) -> tuple[int, ...]:
+    """What a delivered RefreshRates asks for."""
+    assert isinstance(delivery.command, RefreshRates)
+    return delivery.command.currency_ids
 
 
 def fact(number: int) -> CatalogStored:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from shared.domain.ranking import LONGEST_RANKING
 from shared.domain.times import iso
-from shared.messages import MAX_MESSAGE_BYTES
+from shared.messages import MAX_MESSAGE_BYTES, RefreshRanking, RefreshRates
 from shared.ports import DeadLetter
 from shared.queue import keys
 from shared.queue.redis import RedisQueue
@@ -28,10 +29,19 @@ GOOD = {
     "version": 1,
 }
 
+GOOD_RANKING = {name: value for name, value in GOOD.items() if name != "currency_ids"} | {
+    "length": 200,
+    "kind": "refresh_ranking",
+}
+
 
 def but(**fields: Any) -> bytes:
     """The good command with these fields instead."""
     return json.dumps(GOOD | fields).encode()
+
+
+def ranking_but(**fields: Any) -> bytes:
+    return json.dumps(GOOD_RANKING | fields).encode()
 
 
 class Trap:
@@ -75,6 +85,19 @@ PAYLOADS = {
     "creation on no day": but(created_at="2026-02-30T12:00:00Z"),
     "creation before the calendar": but(created_at="0001-01-01T00:00:00+14:00"),
     "creation after the calendar": but(created_at="9999-12-31T23:59:59-14:00"),
+    "kind as a number": but(kind=1),
+    "no kind": json.dumps({name: value for name, value in GOOD.items() if name != "kind"}).encode(),
+    "currencies under the kind of a ranking": but(kind="refresh_ranking"),
+    "a length under the kind of rates": ranking_but(kind="refresh_rates"),
+    "ranking of another version": ranking_but(version=2),
+    "ranking without an id": ranking_but(id=""),
+    "ranking of no places": ranking_but(length=0),
+    "ranking of less than no places": ranking_but(length=-200),
+    "ranking of too many places": ranking_but(length=LONGEST_RANKING + 1),
+    "length as text": ranking_but(length="200"),
+    "length as a fraction": ranking_but(length=200.5),
+    "length as truth": ranking_but(length=True),
+    "no length": ranking_but(length=None),
     "too large": but(request_id="r" * MAX_MESSAGE_BYTES),
     "a megabyte": b"x" * 2**20,
     "deep": b"[" * 60_000,
@@ -132,6 +155,7 @@ def test_no_payload_raises(payload: bytes) -> None:
 )
 def test_a_command_that_is_read_is_sound(fields: dict[str, Any]) -> None:
     command = command_from(but(**fields))
+    assert command is None or isinstance(command, RefreshRates)
     assert command is None or all(type(one) is int and one > 0 for one in command.currency_ids)
 
 
@@ -142,6 +166,34 @@ def test_a_client_whose_clock_is_wrong_sends_commands_all_the_same(created_at: s
     command = command_from(but(created_at=created_at))
     assert command is not None
     assert iso(command.created_at).startswith(created_at.removesuffix("Z"))
+
+
+@pytest.mark.parametrize("length", [1, LONGEST_RANKING])
+def test_a_ranking_is_asked_for_in_every_length_that_there_is(length: int) -> None:
+    command = command_from(ranking_but(length=length, colour="blue"))
+    assert isinstance(command, RefreshRanking)
+    assert command.length == length
+
+
+async def test_a_command_for_rates_stands_in_redis_as_the_version_before_wrote_it(
+    queue: RedisQueue, redis: Redis
+) -> None:
+    await queue.heartbeat(ROLE, "w")
+    command = refresh(1, 1027)
+    await queue.submit(ROLE, [command], wait=LONG)
+    (payload,) = await redis.lrange(keys.commands(ROLE), 0, -1)
+    written = json.loads(payload)
+    assert list(written) == [
+        "currency_ids",
+        "deadline_ms",
+        "id",
+        "created_at",
+        "request_id",
+        "traceparent",
+        "kind",
+        "version",
+    ]
+    assert (written["currency_ids"], written["kind"], written["version"]) == ([1, 1027], "refresh_rates", 1)
 
 
 async def test_fields_of_a_newer_version_are_ignored(queue: RedisQueue, redis: Redis) -> None:

@@ -1,23 +1,26 @@
-"""Answers that carry one rate, encoded once and served many times.
+"""Answers that are encoded once and served many times.
 
-The headers say how old the rate is. `Age` is judged against the answer's own `Date`, so both are written here; they
+The headers say how old what they carry is. `Age` is judged against the answer's own `Date`, so both are written here; they
 change once a second, and so does the cached head.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
+from io import BytesIO
 from typing import Literal
 
 import orjson
-from aiohttp import web
+from aiohttp import BytesIOPayload, web
 from aiohttp.typedefs import LooseHeaders
 from multidict import CIMultiDict
 
 from api import request_ids
+from api.encoded import SLICE, EncodedResponse, takes_encoded
 from api.encoding import rate_json
 from api.errors import STALE_HEADER
 from shared.domain.rate import Rate
@@ -28,31 +31,33 @@ CacheControl = Literal["no-cache", "no-store"]
 
 
 @dataclass(slots=True, kw_only=True)
-class RateAnswer:
-    """A rate as bytes, with what its headers need. Times in seconds since 1970."""
+class Answer:
+    """A body, with what its headers need. Times in seconds since 1970."""
 
-    rate: Rate
     body: bytes
     etag: str
     last_modified: str
     fetched_second: int
+    """When the oldest of what it carries was fetched."""
+    modified_second: int | None
+    """For If-Modified-Since; None where a second is too coarse to tell."""
     is_stale: bool
-    stale_from: float
-    """After this second the body would be wrong; infinite where it says stale already."""
+    content_type: str = JSON
+    more_headers: Mapping[str, str] = field(default_factory=dict)
     _second: int = -1
     _head: bytes = b""
 
-    def message(self, second: int, request_id: str) -> bytes:
-        """The whole 200 as it goes on the wire in this second; only the request id is different each time."""
+    def head(self, second: int, request_id: str) -> bytes:
+        """The head of the 200 as it goes on the wire in this second; only the request id is different each time."""
         if second != self._second:
             self._second = second
             headers = {**self.headers(second, "no-cache"), "Content-Length": str(len(self.body))}
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             self._head = f"HTTP/1.1 200 OK\r\n{lines}{request_ids.HEADER}: ".encode()
-        return b"%b%b\r\n\r\n%b" % (self._head, request_id.encode(), self.body)
+        return b"%b%b\r\n\r\n" % (self._head, request_id.encode())
 
     def age(self, second: int) -> dict[str, str]:
-        """What says how old the rate is, judged against the answer's own Date."""
+        """What says how old it is, judged against the answer's own Date."""
         headers = {"Date": http_date(second), "Age": str(max(0, second - self.fetched_second))}
         if self.is_stale:
             headers[STALE_HEADER] = "true"
@@ -61,14 +66,24 @@ class RateAnswer:
     def headers(self, second: int, cache_control: CacheControl) -> CIMultiDict[str]:
         return CIMultiDict(
             {
-                "Content-Type": JSON,
+                "Content-Type": self.content_type,
                 **self.age(second),
                 "Last-Modified": self.last_modified,
                 "ETag": self.etag,
                 "Cache-Control": cache_control,
                 "X-Content-Type-Options": "nosniff",
+                **self.more_headers,
             }
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class RateAnswer(Answer):
+    """One rate."""
+
+    rate: Rate
+    stale_from: float
+    """After this second the body would be wrong; infinite where it says stale already."""
 
 
 def rate_answer(rate: Rate, *, now: float, stale_after: float, not_renewed: bool = False) -> RateAnswer:
@@ -82,19 +97,34 @@ def rate_answer(rate: Rate, *, now: float, stale_after: float, not_renewed: bool
         etag=f'W/"{rate.id:x}.{micros(rate.fetched_at):x}{".s" if is_stale else ""}"',
         last_modified=http_date(second),
         fetched_second=second,
+        # That a rate has become stale changes the answer, but not when it was fetched.
+        modified_second=None if is_stale else second,
         is_stale=is_stale,
         stale_from=math.inf if is_stale else fetched + stale_after,
     )
 
 
-def conditional(request: web.BaseRequest, answer: RateAnswer, now: float) -> web.Response:
+def ready_response(
+    request: web.BaseRequest, answer: Answer, now: float, request_id: str
+) -> web.StreamResponse:
+    """The answer in the way that costs least, or 304 where the client has it already."""
+    if takes_encoded(request) and not is_conditional(request):
+        return EncodedResponse(HTTPStatus.OK, answer.head(int(now), request_id), answer.body)
+    response = conditional(request, answer, now)
+    response.headers[request_ids.HEADER] = request_id
+    return response
+
+
+def conditional(request: web.BaseRequest, answer: Answer, now: float) -> web.Response:
     """The answer, or 304 where the client has it already."""
     headers = answer.headers(int(now), "no-cache")
-    # That a rate has become stale changes the answer, but not when it was fetched.
-    if is_unchanged(request, answer.etag, None if answer.is_stale else answer.fetched_second):
+    if is_unchanged(request, answer.etag, answer.modified_second):
         response = web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         del response.headers["Content-Type"]
         return response
+    if len(answer.body) > SLICE:
+        # A payload is written in slices; bytes would wait as a whole for a slow client.
+        return web.Response(body=BytesIOPayload(BytesIO(answer.body), headers=CIMultiDict()), headers=headers)
     return web.Response(body=answer.body, headers=headers)
 
 

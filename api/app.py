@@ -18,6 +18,7 @@ from api.refresh import Refresher
 from api.request_log import RequestLog
 from api.river import River
 from api.routes import add_routes
+from api.top.top import Top
 from shared.domain.times import Clock, utc_now
 from shared.ports import Queue, Storage
 from shared.registry import Registry
@@ -82,8 +83,24 @@ def _context(
     request_metrics = RequestMetrics()
     registry.register(request_metrics)
     registry.register(RateAge(lambda: memory.newest_fetch, clock))
+    top = Top(
+        settings=settings,
+        storage=storage,
+        queue=queue,
+        memory=memory,
+        catalog=catalog,
+        refresher=refresher,
+        clock=clock,
+        registry=registry,
+    )
     river = River(
-        storage=storage, queue=queue, memory=memory, catalog=catalog, refresher=refresher, clock=clock
+        storage=storage,
+        queue=queue,
+        memory=memory,
+        catalog=catalog,
+        refresher=refresher,
+        top=top,
+        clock=clock,
     )
     registry.register(StreamGauges(river))
     return ApiContext(
@@ -102,6 +119,7 @@ def _context(
             clock=clock,
             timeout=settings.refresh_timeout_seconds,
         ),
+        top=top,
         river=river,
         keys=Keys(settings.api_keys, clock),
         refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
@@ -118,6 +136,7 @@ def _request_log(settings: Settings) -> RequestLog:
 async def _refreshes(app: web.Application) -> AsyncIterator[None]:
     api = app[CONTEXT]
     yield
+    await api.top.close()
     await api.refresher.close()
     await api.direct.close()
     await api.memory.close()
@@ -133,4 +152,6 @@ async def _river(app: web.Application) -> AsyncIterator[None]:
 
 async def _stop_waiting_soon(app: web.Application) -> None:
     """Requests in hand are finished, but a process that stops cannot wait the whole refresh timeout."""
-    asyncio.get_running_loop().call_later(LAST_WAIT, app[CONTEXT].refresher.stop)
+    api = app[CONTEXT]
+    for flights in (api.refresher, api.top.rankings):
+        asyncio.get_running_loop().call_later(LAST_WAIT, flights.stop)

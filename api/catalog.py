@@ -5,6 +5,7 @@ guessing ids costs nothing; the whole catalog is read again when a fact says tha
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 import structlog
 
@@ -17,6 +18,11 @@ log = structlog.get_logger(__name__)
 
 LOOKUP_PAUSE = 1.0
 """Seconds between two questions to the store for ids that memory lacks."""
+
+
+def is_merged(currency: Currency) -> bool:
+    """A local currency is active until it turns out to be another."""
+    return currency.kind is CurrencyKind.LOCAL and not currency.is_active
 
 
 class Catalog:
@@ -33,8 +39,33 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def get(self, currency_id: int) -> Currency | None:
+        """What memory knows, without any I/O."""
+        return self._by_id.get(currency_id)
+
+    def lacks(self, currency_ids: Iterable[int]) -> bool:
+        """Whether memory does not know one of these."""
+        return any(one not in self._by_id for one in currency_ids)
+
+    def top(self, count: int) -> list[int]:
+        """The ids of the best that CoinMarketCap ranks."""
+        ranked = (one.id for one in self._by_id.values() if one.rank is not None and one.is_active)
+        return list(islice(ranked, count))
+
+    def merged(self) -> list[int]:
+        """The local ids for which there is another currency now."""
+        return [one.id for one in self._by_id.values() if is_merged(one)]
+
+    async def successor(self, currency_id: int) -> int | None:
+        """The currency that this local one turned out to be, if it did. Raises StorageUnavailable."""
+        currency = self._by_id.get(currency_id)
+        if currency is None or not is_merged(currency):
+            return None
+        detail = await self._storage.currency(currency_id)
+        return detail.merged_into if detail else None
+
     def learn(self, currencies: Iterable[Currency]) -> None:
-        """Takes the place of all that was known."""
+        """Takes the place of all that was known. By rank (unranked last), as the store gives them."""
         self._by_id = {currency.id: currency for currency in currencies}
         self.is_loaded = any(one.kind is CurrencyKind.CRYPTO for one in self._by_id.values())
 

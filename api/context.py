@@ -13,6 +13,7 @@ from api.metrics import RequestMetrics
 from api.refresh import Refresher
 from api.request_log import RequestLog
 from api.river import River
+from api.top.top import Top
 from shared.domain.times import Clock
 from shared.ports import Queue, Storage
 from shared.registry import Registry
@@ -32,6 +33,7 @@ class ApiContext:
     catalog: Catalog
     refresher: Refresher
     direct: DirectVisits
+    top: Top
     river: River
     keys: Keys
     refresh_limit: RateLimit

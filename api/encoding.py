@@ -63,6 +63,7 @@ def _alias_json(alias: CurrencyAlias) -> Json:
     return {
         "source": alias.source,
         "source_id": alias.source_id,
+        "symbol": alias.symbol,
         "decided_by": alias.decided_by,
         "decided_at": iso(alias.decided_at),
     }

@@ -31,11 +31,29 @@ CURRENCY_DETAIL = {
         {
             "source": "coinmarketcap",
             "source_id": "1",
+            "symbol": "BTC",
             "decided_by": "identity",
             "decided_at": "2026-11-20T12:00:00.000Z",
         }
     ],
     "last_rate": RATE,
+}
+
+TOP = {
+    "datetime": "2026-11-20T12:00:00.214Z",
+    "stale": False,
+    "sources": {"ranking": "cryptocompare", "prices": ["coinmarketcap"]},
+    "results": [
+        {
+            "rank": 1,
+            "currency": 1,
+            "symbol": "BTC",
+            "name": "Bitcoin",
+            "price_usd": "42885.00187617128",
+            "source": "coinmarketcap",
+            "actual_date": "2026-11-20T11:59:00.000Z",
+        }
+    ],
 }
 
 

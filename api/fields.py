@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -60,6 +61,29 @@ class Moment(fields.Field[datetime]):
             return time_from_iso(value)
         except (ValueError, OverflowError):
             raise ValidationError("Must be ISO 8601 or Unix seconds.") from None
+
+
+class PastMoment(Moment):
+    """A moment that data can be of: not before 1970 in Unix seconds. That it is not in the future is for who has a clock."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:  # noqa: ANN401 - marshmallow's signature
+        if isinstance(value, str) and value.startswith("-"):
+            raise ValidationError("Must be ISO 8601 or Unix seconds, 0 or more.")
+        return super()._deserialize(value, *args, **kwargs)
+
+
+class Choice(fields.Field[Any]):
+    """One of a few words."""
+
+    def __init__(self, words: type[StrEnum], **options: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+        super().__init__(**options)
+        self.words = words
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> StrEnum:  # noqa: ANN401 - marshmallow's signature
+        try:
+            return self.words(value)
+        except ValueError:
+            raise ValidationError(f"Must be one of: {', '.join(self.words)}.") from None
 
 
 class SearchText(fields.Field[str]):

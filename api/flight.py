@@ -1,21 +1,26 @@
-"""One refresh of one currency on its way, shared by everybody in this process who waits for it."""
+"""One refresh of one thing on its way, shared by everybody in this process who waits for it."""
 
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from shared.domain.rate import Rate
 from shared.errors import FreshrateError
+
+Key = TypeVar("Key")
+Thing = TypeVar("Thing")
 
 Outcome = Rate | FreshrateError
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Flight:
-    """Ends exactly once: with a rate, or with the reason why there is none."""
+class Flight(Generic[Key, Thing]):
+    """Ends exactly once: with the thing, or with the reason why there is none."""
 
-    currency_id: int
+    key: Key
+    """What is wanted: a currency's id, or the length of a ranking."""
     request_id: str
     traceparent: str
     """The span of that request, or nothing."""
@@ -25,11 +30,11 @@ class Flight:
     """When it was asked for: whatever was fetched since ends it."""
     deadline: float
     """By the loop's clock."""
-    ended: asyncio.Future[Outcome] = field(
+    ended: "asyncio.Future[Thing | FreshrateError]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future(), repr=False
     )
     """An outcome, not an exception, so one that nobody waits for any more is no error."""
-    brought: list[tuple[Collection[str], Rate]] = field(default_factory=list, repr=False)
+    brought: list[tuple[Collection[str], Thing]] = field(default_factory=list, repr=False)
     """What visits for other commands brought since, fetched before `floor`: it may yet turn out to depend on one."""
     timers: list[asyncio.TimerHandle] = field(default_factory=list, repr=False)
 
@@ -42,12 +47,7 @@ class Flight:
         """Seconds; may be negative."""
         return self.deadline - asyncio.get_running_loop().time()
 
-    def is_ended_by(self, rate: Rate, command_ids: Collection[str]) -> bool:
-        """Fetched since, or by a visit (for these commands) on which it depends: one that was under way, whatever the
-        clocks of others say."""
-        return rate.fetched_at >= self.floor or self.command_id in command_ids
-
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: Thing | FreshrateError) -> None:
         for timer in self.timers:
             timer.cancel()
         self.timers.clear()

@@ -7,7 +7,7 @@ compare-and-set that never goes back in (observed_at, id).
 """
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +34,17 @@ class _Entry:
     answer: RateAnswer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRate:
+    """The rate that a list of now shows of a currency."""
+
+    rate: Rate
+    newest_fetch: datetime
+    """Of any source: when we last learned a price of it."""
+    preferred_fetch: datetime | None
+    """Of the preferred source."""
+
+
 class RateMemory:
     """The last rates by currency and source, and their encoded answers."""
 
@@ -49,6 +60,8 @@ class RateMemory:
         """By the id's text as it stands in a path, so the hot path needs no parsing."""
         self._reader = LastRateReader(storage, self._arrived, self._failed)
         self.newest_fetch: datetime | None = None
+        self.on_change: Callable[[int], None] = _nobody
+        """Told the id of each currency of which something changed."""
 
     def learn(self, rates: Iterable[Rate], *, prolong: bool) -> None:
         """Takes what is newer. `prolong`: these are news (a fact, a visit), so their entries live on."""
@@ -67,6 +80,7 @@ class RateMemory:
     def _put(self, entry: _Entry, rate: Rate) -> None:
         entry.rates[rate.source] = rate
         entry.answer = None
+        self.on_change(rate.currency_id)
         self._with_rates.setdefault(str(rate.currency_id), (rate.currency_id, entry))
         if self.newest_fetch is None or rate.fetched_at > self.newest_fetch:
             self.newest_fetch = rate.fetched_at
@@ -104,6 +118,27 @@ class RateMemory:
         entry = self._entries.get(currency_id)
         rates = [rate for rate in entry.rates.values() if rate.fetched_at >= floor] if entry else []
         return min(rates, key=self.preference, default=None)
+
+    def listed(self, currency_id: int, since: datetime, *, preferred: str) -> ListedRate | None:
+        """Of the most preferred source among those fetched at or after `since`, else the one fetched last; without any
+        I/O. `preferred`: the first source that can be asked."""
+        entry = self._entries.get(currency_id)
+        if entry is None or not entry.rates:
+            return None
+        newest = max(entry.rates.values(), key=_fetched_at)
+        of_preferred = entry.rates.get(preferred)
+        return ListedRate(
+            rate=self.fetched_since(currency_id, since) or newest,
+            newest_fetch=newest.fetched_at,
+            preferred_fetch=of_preferred.fetched_at if of_preferred else None,
+        )
+
+    def forget(self, currency_ids: Iterable[int]) -> None:
+        """Those that are no currencies of their own any more."""
+        for currency_id in currency_ids:
+            self._entries.pop(currency_id, None)
+            if self._with_rates.pop(str(currency_id), None):
+                self.on_change(currency_id)
 
     def preference(self, rate: Rate) -> int:
         """The place of the rate's source in SOURCES; last where it is no longer among them."""
@@ -155,6 +190,14 @@ def _is_newer(rate: Rate, held: Rate | None) -> bool:
     if rate.id == held.id:
         return rate.fetched_at > held.fetched_at
     return rate.position > held.position
+
+
+def _nobody(_currency_id: int) -> None:
+    """Nobody wants to know."""
+
+
+def _fetched_at(rate: Rate) -> datetime:
+    return rate.fetched_at
 
 
 def _position(rate: Rate) -> tuple[datetime, int]:

@@ -62,6 +62,38 @@ class RateAge(Collector):
         yield family
 
 
+class RankingAge(Collector):
+    """The age of the newest ranking."""
+
+    def __init__(self, observed_at: Callable[[], datetime | None], clock: Clock) -> None:
+        self._observed_at = observed_at
+        self._clock = clock
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(
+            "freshrate_ranking_age_seconds", "Seconds since the newest ranking was observed."
+        )
+        observed_at = self._observed_at()
+        if observed_at is not None:
+            family.add_metric([], max(0.0, (self._clock() - observed_at).total_seconds()))
+        yield family
+
+
+class TopMetrics:
+    """What became of renewals of the top list."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._renewals = Counter(
+            "freshrate_top_renewals",
+            "Renewals of the top list by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+
+    def count(self, outcome: str) -> None:
+        self._renewals.labels(outcome).inc()
+
+
 class Stream(Protocol):
     """What `api.river` tells of the stream of facts."""
 

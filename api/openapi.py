@@ -10,10 +10,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.errors import PROBLEM_JSON, STALE_HEADER, problem_of
-from api.fields import CursorText, DecimalText, Moment, PlainInteger, SearchText, UtcTime
+from api.fields import Choice, CursorText, DecimalText, Moment, PastMoment, PlainInteger, SearchText, UtcTime
 from api.queries import NoQuerySchema
 from api.routes.route import Route
-from api.schemas import ProblemSchema, RateSchema
+from api.schemas import ProblemSchema, RateSchema, TopSchema
 from shared import __version__
 from shared.domain.currency import LARGEST_ID
 from shared.errors import FreshrateError, KeyRequired, RetryableError
@@ -31,6 +31,16 @@ _RATE_HEADERS = {
     "ETag": "A weak validator.",
     STALE_HEADER: "`true` where the rate is stale; else absent.",
 }
+_TOP_HEADERS = {
+    "Freshrate-Ranking-Source": "The source of the ranking; absent before the first.",
+    "Freshrate-Price-Sources": "The sources of the prices, comma-separated; absent where there is none.",
+    "Content-Disposition": "A file name, for CSV.",
+    STALE_HEADER: "`true` where the list is stale; else absent.",
+    "Age": "Of the list of now: seconds since its oldest part was fetched, judged against `Date`.",
+    "Last-Modified": "Of the list of now: when its newest part was fetched.",
+    "ETag": "Of the list of now: a weak validator.",
+}
+_HEADERS: Mapping[object, Mapping[str, str]] = {RateSchema: _RATE_HEADERS, TopSchema: _TOP_HEADERS}
 
 
 def openapi_document(routes: Sequence[Route]) -> Json:
@@ -80,8 +90,9 @@ def _operation(route: Route) -> Json:
 def _responses(route: Route) -> Json:
     content = _content(route)
     responses: Json = {"200": {"description": route.summary + ".", "content": content}}
-    if route.answers is RateSchema:
-        responses["200"]["headers"] = {name: _header(text) for name, text in _RATE_HEADERS.items()}
+    if route.answers in _HEADERS:
+        headers = _HEADERS[route.answers]
+        responses["200"]["headers"] = {name: _header(text) for name, text in headers.items()}
     for status in route.statuses:
         responses[str(status)] = {"description": HTTPStatus(status).phrase + ".", "content": content}
     for status in route.redirects:
@@ -97,7 +108,11 @@ def _content(route: Route) -> Json:
     media: Json = {"schema": route.answers}
     if route.example is not None:
         media["example"] = dict(route.example)
-    return {"application/json": media}
+    texts: Json = {
+        name: {"schema": {"type": "string"}, "example": example}
+        for name, example in route.text_examples.items()
+    }
+    return {"application/json": media, **texts}
 
 
 def _errors_by_status(
@@ -143,7 +158,7 @@ def _teach_fields(plugin: MarshmallowPlugin) -> None:
     converter.map_to_openapi_type(DecimalText, "string", "decimal")
     converter.map_to_openapi_type(UtcTime, "string", "date-time")
     converter.map_to_openapi_type(PlainInteger, "integer", None)
-    for text in (SearchText, Moment, CursorText):
+    for text in (SearchText, Moment, PastMoment, CursorText, Choice):
         converter.map_to_openapi_type(text, "string", None)
     converter.add_attribute_function(_own_attributes)
 
@@ -153,6 +168,10 @@ def _own_attributes(_converter: object, field: fields.Field[Any], **_options: ob
         return {"minimum": field.minimum, "maximum": field.maximum}
     if isinstance(field, SearchText):
         return {"format": "search-text", "minLength": 1, "maxLength": field.longest}
+    if isinstance(field, Choice):
+        return {"enum": list(field.words)}
+    if isinstance(field, PastMoment):
+        return {"format": "past-moment", "maxLength": 40}
     if isinstance(field, Moment):
         return {
             "anyOf": [{"format": "date-time"}, {"pattern": r"^-?[0-9]{1,10}(\.[0-9]{1,6})?$"}],

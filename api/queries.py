@@ -12,8 +12,10 @@ from aiohttp import web
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 from webargs.aiohttpparser import AIOHTTPParser
 
-from api.fields import CursorText, Moment, PlainInteger, SearchText
+from api.fields import Choice, CursorText, Moment, PastMoment, PlainInteger, SearchText
+from api.top.formats import Format
 from shared.domain.page import Cursor
+from shared.domain.ranking import LONGEST_RANKING
 from shared.errors import InvalidInput
 from shared.settings import KNOWN_SOURCES
 
@@ -109,6 +111,37 @@ class LastRateQuerySchema(QuerySchema):
             "description": "Seconds since `fetched_at` that the rate may be old; an older one is refreshed first."
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopQuery:
+    limit: int
+    format: Format
+    moment: datetime | None = None
+
+
+class _TopSchema(QuerySchema):
+    made_of = TopQuery
+    limit = PlainInteger(
+        minimum=1,
+        maximum=LONGEST_RANKING,
+        load_default=DEFAULT_LIMIT,
+        metadata={"description": "How many places, from the first."},
+    )
+    moment = PastMoment(
+        data_key="datetime",
+        metadata={
+            "description": "The list as it was known then: ISO 8601 (without zone: UTC) or Unix seconds. Without: now."
+        },
+    )
+
+
+class TopQuerySchema(_TopSchema):
+    format = Choice(Format, load_default=Format.JSON)
+
+
+class RootQuerySchema(_TopSchema):
+    format = Choice(Format, load_default=Format.CSV)
 
 
 class _Parser(AIOHTTPParser):

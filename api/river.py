@@ -1,11 +1,13 @@
 """The river of facts: one connection that answers waiters, renews the memory, and later feeds live streams.
 
-The stream is only a hint; the database is the truth. So the last rates are listed at the start, again every 10 s, and
-at once after a gap; then the waiters who still wait ask again. Reading the stream never waits for the database.
+The stream is only a hint; the database is the truth. So the last rates and the last ranking are listed at the start, again
+every 10 s, and at once after a gap; then the waiters who still wait ask again. Reading the stream never waits for the
+database. A ranking that names currencies which the catalog lacks is kept back until the catalog is read again.
 """
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -13,10 +15,11 @@ import structlog
 from api.catalog import Catalog
 from api.memory import RateMemory
 from api.refresh import Refresher
+from api.top.top import Top
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
 from shared.errors import FreshrateError, QueueUnavailable
-from shared.messages import CatalogStored, Fact, RatesStored, RefreshFailed
+from shared.messages import CatalogStored, Fact, RankingStored, RatesStored, RefreshFailed
 from shared.outage_log import OutageLog
 from shared.ports import Announced, Gap, Queue, Storage, StreamEvent
 
@@ -24,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 LISTING_SECONDS = 10.0
 RETRY_SECONDS = 1.0
+MOST_KEPT_BACK = 8
+"""Rankings: an older one serves nobody."""
 CHUNK = 500
 """Rates that are learned before other work gets its turn."""
 
@@ -39,6 +44,7 @@ class River:
         memory: RateMemory,
         catalog: Catalog,
         refresher: Refresher,
+        top: Top,
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -46,10 +52,12 @@ class River:
         self._memory = memory
         self._catalog = catalog
         self._refresher = refresher
+        self._top = top
         self._clock = clock
         self._wake = asyncio.Event()
         self._catalog_is_old = True
         self._ask_again = False
+        self._kept_back: deque[RankingStored] = deque(maxlen=MOST_KEPT_BACK)
         self._outage = OutageLog("last rates not listed", "last rates listed again")
         self.is_flowing = False
         """Whether the stream is being read."""
@@ -82,7 +90,8 @@ class River:
             self.lag = max(0.0, self._clock().timestamp() - event.announced_at)
         elif isinstance(event, Gap):
             self.is_flowing = True
-            self._refresher.regain_queue()
+            for flights in (self._refresher, self._top.rankings):
+                flights.regain_queue()
             self._catalog_is_old = self._ask_again = True
             self._wake.set()
         else:
@@ -92,8 +101,18 @@ class River:
         if isinstance(fact, RatesStored):
             rates = (*fact.stored, *fact.confirmed)
             self._memory.learn(rates, prolong=True)
+            if fact.command_ids:
+                self._top.current.note_answers(rates)
             self._refresher.settle(rates, frozenset(fact.command_ids))
+        elif isinstance(fact, RankingStored):
+            if self._catalog.lacks(fact.ranking.currency_ids):
+                self._kept_back.append(fact)
+                self._catalog_is_old = True
+                self._wake.set()
+            else:
+                self._top.learn(fact.ranking, fact.command_ids)
         elif isinstance(fact, RefreshFailed):
+            self._top.fail(fact)
             self._refresher.fail(fact)
         elif isinstance(fact, CatalogStored):
             self._catalog_is_old = True
@@ -101,7 +120,8 @@ class River:
 
     def _lose(self, reason: str | None) -> None:
         self.is_flowing = False
-        self._refresher.lose_queue(QueueUnavailable(reason))
+        for flights in (self._refresher, self._top.rankings):
+            flights.lose_queue(QueueUnavailable(reason))
 
     # The listing
 
@@ -118,6 +138,8 @@ class River:
             except Exception:  # whatever it was, the next listing may be good
                 log.exception("last rates not listed")
                 pause = RETRY_SECONDS
+            finally:
+                self._top.is_listed.set()
             await self._rest(pause * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, no secret
 
     async def _rest(self, seconds: float) -> None:
@@ -128,19 +150,39 @@ class River:
             return
 
     async def _list_once(self) -> None:
-        ask_again = self._ask_again
+        ask_again, self._ask_again = self._ask_again, False
+        try:
+            await self._list_all(ask_again=ask_again)
+        except BaseException:
+            self._ask_again |= ask_again
+            raise
+
+    async def _list_all(self, *, ask_again: bool) -> None:
         rates = await self._storage.last_rates()
         await self._correct(rates)
         if ask_again:
-            self._ask_again = False
             self._refresher.ask_again()
+        ranking = await self._storage.last_ranking()
+        if ranking is not None and self._catalog.lacks(ranking.currency_ids):
+            self._catalog_is_old = True
         if self._catalog_is_old or not self._catalog.is_loaded:
-            self._catalog_is_old = False
-            try:
-                await self._catalog.load()
-            except BaseException:
-                self._catalog_is_old = True
-                raise
+            await self._load_catalog()
+        self._top.learn(ranking)
+        if ask_again:
+            self._top.rankings.ask_again()
+
+    async def _load_catalog(self) -> None:
+        self._catalog_is_old = False
+        try:
+            await self._catalog.load()
+        except BaseException:
+            self._catalog_is_old = True
+            raise
+        self._memory.forget(self._catalog.merged())
+        self._top.current.rename()
+        while self._kept_back:
+            fact = self._kept_back.popleft()
+            self._top.learn(fact.ranking, fact.command_ids)
 
     async def _correct(self, rates: Sequence[Rate]) -> None:
         for start in range(0, len(rates), CHUNK):

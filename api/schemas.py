@@ -16,6 +16,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import DecimalText, UtcTime
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from shared.domain.ranking import TopRow
 from shared.domain.rate import Rate
 
 _SIMPLE: dict[type, type[fields.Field[Any]]] = {
@@ -127,6 +128,51 @@ def page_of(name: str, rows: type[Schema]) -> type[Schema]:
         },
         name=name,
     )
+
+
+TopRowSchema = derived(
+    "TopRowSchema",
+    TopRow,
+    names={"currency_id": "currency", "observed_at": "actual_date"},
+    docs={
+        "rank": "The place by the volume of 24 hours.",
+        "currency": "The currency's id: CoinMarketCap's, or a local one from 1 000 000 000 up.",
+        "price_usd": "Exact, as text, without exponent; null where no price is known.",
+        "source": "The upstream that stated the price.",
+        "actual_date": "The time that the source states for the price.",
+    },
+)
+
+
+class TopSourcesSchema(Schema):
+    ranking = fields.String(
+        required=True, allow_none=True, metadata={"description": "Null before the first ranking."}
+    )
+    prices = fields.List(
+        fields.String(), required=True, metadata={"description": "All that a price of the list is from."}
+    )
+
+
+class TopSchema(Schema):
+    """A top list."""
+
+    moment = UtcTime(
+        required=True,
+        allow_none=True,
+        data_key="datetime",
+        metadata={
+            "description": "The moment that was asked for; in the list of now, when its newest part was fetched."
+        },
+    )
+    stale = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "The ranking or a price is older than STALE_AFTER_SECONDS, or the list could not be renewed "
+            "when it was due."
+        },
+    )
+    sources = fields.Nested(TopSourcesSchema, required=True)
+    results = fields.List(fields.Nested(TopRowSchema), required=True)
 
 
 RatesPageSchema = page_of("RatesPageSchema", RateSchema)

@@ -6,9 +6,9 @@ import structlog
 from aiohttp import http_parser, http_writer, web
 
 from api.context import CONTEXT
-from api.lane import FastLane
+from api.lane import Express, FastLane
 from api.protocol import HeadDeadlineServer, with_head_deadline
-from api.routes import last_rate
+from api.routes import last_rate, top
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -49,8 +49,11 @@ class ApiRunner(web.AppRunner):
         server = await super()._make_server()
         api = self.app[CONTEXT]
         lane = FastLane(
-            route=last_rate.PATH,
-            ready=last_rate.ready_in(api.memory),
+            expresses=(
+                Express(last_rate.PATH, last_rate.ready_in(api.memory)),
+                Express(top.PATH, top.ready_in(api.top, at_root=False)),
+                Express(top.ROOT, top.ready_in(api.top, at_root=True)),
+            ),
             application=server.request_handler,
             clock=api.clock,
             metrics=api.request_metrics,

@@ -58,10 +58,6 @@ async def show_asset(request: web.Request, _query: NoQuery) -> web.StreamRespons
     return web.FileResponse(path, headers={"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 
 
-async def go_to_docs(_request: web.Request, _query: NoQuery) -> web.StreamResponse:
-    raise web.HTTPTemporaryRedirect("/api/docs/")
-
-
 @lru_cache(maxsize=1)
 def _document() -> tuple[bytes, str]:
     from api.routes import ROUTES  # noqa: PLC0415 - the table itself imports this file
@@ -106,16 +102,6 @@ ROUTES = (
         answers="application/octet-stream",
         errors=(InvalidInput, NotFound),
         redirects=(304,),
-        is_documented=False,
-    ),
-    Route(
-        path="/",
-        handler=go_to_docs,
-        summary="Redirects to the page",
-        tag="Documentation",
-        answers="text/html",
-        errors=(InvalidInput,),
-        redirects=(307,),
         is_documented=False,
     ),
 )

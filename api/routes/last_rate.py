@@ -11,9 +11,9 @@ from api.examples import RATE
 from api.freshness import ERRORS, refreshed
 from api.memory import RateMemory
 from api.queries import LastRateQuery, LastRateQuerySchema
-from api.routes.route import Route, id_in_path
+from api.routes.route import Route, current_id
 from api.schemas import RateSchema, RefreshProblemSchema
-from shared.errors import NoRateYet, UnknownCurrency
+from shared.errors import NoRateYet
 
 PREFIX = "/api/lastrate/"
 PATH = PREFIX + "{currency_id}/"
@@ -33,7 +33,7 @@ def ready_in(memory: RateMemory) -> Callable[[str, float], RateAnswer | None]:
 
 async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Response:
     api = request.app[CONTEXT]
-    currency_id = id_in_path(request, "currency_id", UnknownCurrency)
+    currency_id = await current_id(request, api)
     if query.max_age is not None:
         return await _not_older(request, api, currency_id, timedelta(seconds=query.max_age))
     await api.catalog.known(currency_id)
@@ -70,6 +70,6 @@ ROUTES = (
         example=RATE,
         errors=(*ERRORS, NoRateYet),
         problem=RefreshProblemSchema,
-        redirects=(304,),
+        redirects=(304, 308),
     ),
 )

@@ -6,14 +6,13 @@ from api.context import CONTEXT
 from api.examples import RATE
 from api.freshness import ERRORS, refreshed
 from api.queries import NoQuery
-from api.routes.route import Route, id_in_path
+from api.routes.route import Route, current_id
 from api.schemas import RateSchema, RefreshProblemSchema
-from shared.errors import UnknownCurrency
 
 
 async def show_latest_rate(request: web.Request, _query: NoQuery) -> web.Response:
-    currency_id = id_in_path(request, "currency_id", UnknownCurrency)
-    return await refreshed(request, request.app[CONTEXT], currency_id)
+    api = request.app[CONTEXT]
+    return await refreshed(request, api, await current_id(request, api))
 
 
 ROUTES = (
@@ -30,6 +29,7 @@ ROUTES = (
         example=RATE,
         errors=ERRORS,
         problem=RefreshProblemSchema,
+        redirects=(308,),
         has_head=False,
     ),
 )

@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from marshmallow import Schema
 
-from api.context import CONTEXT
+from api.context import CONTEXT, ApiContext
 from api.errors import http_problem
 from api.gate import Handler
 from api.queries import NoQuerySchema, QuerySchema, query_of
 from shared.domain.currency import LARGEST_ID
-from shared.errors import FreshrateError, NotFound
+from shared.errors import FreshrateError, NotFound, UnknownCurrency
 
 RouteHandler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
 """Gets the request and its validated query."""
@@ -35,6 +35,8 @@ class Route:
     answers: type[Schema] | str
     """The schema of a 200, or the media type of what is no JSON."""
     example: Mapping[str, Any] | None = None
+    text_examples: Mapping[str, str] = field(default_factory=dict)
+    """Further media types of a 200, as text, each with an example."""
     errors: tuple[type[FreshrateError], ...] = ()
     problem: type[Schema] | None = None
     """The schema of problems with more members than usual, for 502, 503 and 504."""
@@ -67,6 +69,17 @@ async def expected(request: web.Request) -> web.StreamResponse | None:
         return http_problem(web.HTTPExpectationFailed())
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     return None
+
+
+async def current_id(request: web.Request, api: ApiContext) -> int:
+    """The currency in the path; raises a redirect where it is a local one that turned out to be another."""
+    currency_id = id_in_path(request, "currency_id", UnknownCurrency)
+    successor = await api.catalog.successor(currency_id)
+    if successor is not None:
+        path = request.rel_url.raw_path.removesuffix(f"{currency_id}/")
+        query = request.rel_url.raw_query_string
+        raise web.HTTPPermanentRedirect(f"{path}{successor}/{'?' if query else ''}{query}")
+    return currency_id
 
 
 def id_in_path(request: web.Request, name: str, missing: type[NotFound]) -> int:

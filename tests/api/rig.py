@@ -16,7 +16,15 @@ from api.serving import ApiRunner
 from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
 from shared.domain.rate import Observation, Rate
 from shared.domain.visit import Failure, FailureKind, VisitReason
-from shared.messages import CatalogStored, Fact, RefreshFailed, RefreshRates, Role
+from shared.messages import (
+    CatalogStored,
+    Fact,
+    RankingStored,
+    RefreshFailed,
+    RefreshRanking,
+    RefreshRates,
+    Role,
+)
 from shared.ports import Delivery, Queue, Storage
 from shared.settings import Settings
 from shared.visitor import VisitReport, facts_of
@@ -105,6 +113,13 @@ class RigWorker:
         self.failure: FailureKind | None = None
         self.is_silent = False
         self.price = 100
+        self.cannot_price: set[int] = set()
+        self.rankings: list[RefreshRanking] = []
+        self.ranked = [1, 1027, 5, 6]
+        self.ranking_source = "coinmarketcap"
+        self.ranking_hold = asyncio.Event()
+        self.ranking_hold.set()
+        self.ranking_failure: FailureKind | None = None
 
     async def run(self) -> None:
         while True:
@@ -115,8 +130,42 @@ class RigWorker:
                 self.note(batch.deliveries)
                 return
 
+    async def run_both(self) -> None:
+        await asyncio.gather(self.run(), self.run_rankings())
+
+    async def run_rankings(self) -> None:
+        while True:
+            batch = await self.queue.take(Role.RANKING, "ranker", block=timedelta(seconds=1))
+            if batch.deliveries:
+                await self.rank(batch.deliveries)
+
+    async def rank(self, deliveries: Sequence[Delivery]) -> None:
+        commands = [one.command for one in deliveries if isinstance(one.command, RefreshRanking)]
+        self.rankings += commands
+        await self.ranking_hold.wait()
+        facts: list[Fact] = []
+        if self.ranking_failure:
+            failure = Failure(
+                currency_id=None, kind=self.ranking_failure, detail="No ranking.", retry_after=7.2
+            )
+            facts += [RefreshFailed(command_id=one.id, failures=(failure,)) for one in commands]
+        else:
+            facts += await self.ranking([one.id for one in commands])
+        await self.queue.finish(Role.RANKING, "ranker", facts=facts, done=deliveries)
+
+    async def ranking(self, command_ids: Sequence[str] = ()) -> list[Fact]:
+        """Stores a ranking, and the prices where its source states them with it."""
+        now = self.clock()
+        facts: list[Fact] = []
+        if self.ranking_source == "coinmarketcap":
+            facts += await self.visit(self.ranked, ())
+        ranking = await self.storage.record_ranking(
+            self.ranking_source, self.ranked, is_whole=True, observed_at=now, stored_at=now
+        )
+        return [*facts, RankingStored(ranking=ranking, command_ids=tuple(command_ids))]
+
     def note(self, deliveries: Sequence[Delivery]) -> set[int]:
-        commands = [one.command for one in deliveries if one.command]
+        commands = [one.command for one in deliveries if isinstance(one.command, RefreshRates)]
         self.commands += commands
         wanted = {currency_id for command in commands for currency_id in command.currency_ids}
         self.visits.append(tuple(sorted(wanted)))
@@ -137,7 +186,13 @@ class RigWorker:
                 if one.command
             ]
         else:
-            facts += await self.visit(wanted, [one.command.id for one in deliveries if one.command])
+            command_ids = [one.command.id for one in deliveries if one.command]
+            facts += await self.visit(wanted - self.cannot_price, command_ids)
+            failures = tuple(
+                Failure(currency_id=one, kind=FailureKind.VISITED, detail="No price.")
+                for one in sorted(wanted & self.cannot_price)
+            )
+            facts += [RefreshFailed(command_id=one, failures=failures) for one in command_ids if failures]
         await self.queue.finish(Role.PRICING, "worker", facts=facts, done=deliveries)
 
     async def visit(self, currency_ids: Iterable[int], command_ids: Sequence[str]) -> list[Fact]:
@@ -217,6 +272,7 @@ class Rig:
         """Time passes, and the worker stays alive."""
         self.clock.advance(**by)
         await self.queue.heartbeat(Role.PRICING, "worker")
+        await self.queue.heartbeat(Role.RANKING, "ranker")
 
     async def get(self, path: str, *, status: int = 200, **headers: str) -> Any:
         """The JSON body, where the status is the expected one."""
@@ -274,8 +330,9 @@ async def start_rig(
     client: TestClient[Any, Any] = TestClient(RigServer(app))
     await client.start_server()
     worker = RigWorker(queue, storage, clock)
-    task = asyncio.create_task(worker.run())
+    task = asyncio.create_task(worker.run_both())
     await queue.heartbeat(Role.PRICING, "worker")
+    await queue.heartbeat(Role.RANKING, "ranker")
     api = app[CONTEXT]
     rig = Rig(
         client=client, storage=storage, queue=queue, clock=clock, worker=worker, visitor=visitor, api=api

@@ -102,6 +102,64 @@ async def test_search_texts_that_cannot_be_used_are_400(rig: Rig, name: str, val
         assert list(body["errors"]) == [name]
 
 
+BAD_TOP_QUERIES = [
+    "limit=0",
+    "limit=-1",
+    "limit=1e9",
+    "limit=5001",
+    "limit=NaN",
+    "limit=",
+    "limit=%EF%BC%91",
+    "limit=1_0",
+    "limit=1&limit=2",
+    "datetime=2024-02-30",
+    "datetime=0001-01-01T00:00%2B14:00",
+    "datetime=2024-01-01T00:00+03:00",
+    "datetime=1e20",
+    "datetime=99999999999999",
+    "datetime=-1",
+    "datetime=-1.5",
+    "datetime=%00",
+    "datetime=",
+    "datetime=yesterday",
+    "datetime=2026-11-20T12:00:00.251Z",
+    "datetime=9999-12-31T23:59:59Z",
+    "datetime=1&datetime=2",
+    "format=xml",
+    "format=..%2F..%2Fetc%2Fpasswd",
+    "format=JSON",
+    "format=",
+    "format=csv&format=csv",
+    "symbol=BTC",
+]
+
+
+@pytest.mark.parametrize("query", BAD_TOP_QUERIES)
+async def test_queries_for_a_top_list_that_cannot_be_used_are_400_by_parameter(rig: Rig, query: str) -> None:
+    for path in ("/api/top/", "/"):
+        url = URL(str(rig.client.make_url(path)) + "?" + query, encoded=True)
+        async with rig.client.session.get(url) as response:
+            body = await response.json(content_type=None)
+            assert response.status == 400, body
+            assert list(body["errors"]) == [query.partition("=")[0]]
+    assert (await rig.queue.depth(Role.RANKING)).accepted == 0
+
+
+async def test_an_error_for_a_top_list_says_what_the_parameter_may_be(rig: Rig) -> None:
+    async def said(query: str) -> str:
+        (texts,) = (await rig.get(f"/api/top/?{query}", status=400))["errors"].values()
+        text: str = texts[0]
+        return text
+
+    assert await said("limit=5001") == "Must be a whole number from 1 to 5000."
+    assert await said("format=xml") == "Must be one of: json, csv."
+    assert await said("datetime=-1") == "Must be ISO 8601 or Unix seconds, 0 or more."
+    assert (
+        await said("datetime=2027-01-01") == "Must not be in the future. It is 2026-11-20T12:00:00.250Z here."
+    )
+    assert "format" in await said("symbol=BTC")
+
+
 async def test_a_plus_that_arrived_as_a_blank_is_explained(rig: Rig) -> None:
     url = URL(f"{rig.client.make_url('/api/ratescurrency/')}?from=2024-01-01T00:00+03:00", encoded=True)
     async with rig.client.session.get(url) as response:

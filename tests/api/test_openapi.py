@@ -39,7 +39,7 @@ async def test_every_route_of_the_application_is_in_the_table_and_the_document(
 
 def test_only_files_of_pages_are_left_out() -> None:
     hidden = {route.path for route in ROUTES if not route.is_documented}
-    assert hidden == {"/", "/api/docs/{asset}"}
+    assert hidden == {"/api/docs/{asset}"}
 
 
 async def test_every_json_answer_has_a_schema_and_an_example(document: Any) -> None:
@@ -121,7 +121,20 @@ async def test_real_rates_need_no_banner(rig: Rig) -> None:
     assert "Simulated rates" not in await (await rig.client.get("/api/docs/")).text()
 
 
-async def test_the_root_leads_to_the_page(rig: Rig) -> None:
-    status, headers = await rig.headers("/")
+async def test_the_root_leads_browsers_to_the_page(rig: Rig) -> None:
+    status, headers = await rig.headers("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
     assert status == 307
     assert headers["Location"] == "/api/docs/"
+    assert headers["Vary"] == "Accept"
+
+
+async def test_the_top_list_has_both_media_types_and_an_example_of_each(document: Any) -> None:
+    for path in ("/api/top/", "/"):
+        operation = document["paths"][path]["get"]
+        content = operation["responses"]["200"]["content"]
+        assert content["application/json"]["example"]["results"][0]["rank"] == 1
+        assert content["text/csv"]["example"].startswith("Rank,Symbol,Price USD")
+        parameters = {one["name"]: one["schema"] for one in operation["parameters"]}
+        assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 5000)
+        assert parameters["format"]["enum"] == ["json", "csv"]
+        assert parameters["format"]["default"] == ("json" if path == "/api/top/" else "csv")

@@ -90,13 +90,21 @@ def test_a_detail_has_the_fields_of_its_schema() -> None:
             id=1, name="B", symbol="B", slug="b", rank=None, is_active=True, kind=CurrencyKind.FIAT
         ),
         metadata=CurrencyMetadata(first_seen=now, platform="X", sign="$"),
-        aliases=(CurrencyAlias(source="s", source_id="1", decided_by="hand", decided_at=now),),
+        aliases=(CurrencyAlias(source="s", source_id="1", symbol="IOT", decided_by="hand", decided_at=now),),
         merged_into=None,
     )
     body = orjson.loads(orjson.dumps(detail_json(detail, None)))
     assert body.keys() == CurrencyDetailSchema().fields.keys() == CURRENCY_DETAIL.keys()
     assert CurrencyDetailSchema().fields["aliases"] is not None
-    assert body["aliases"][0]["decided_at"] == "2026-11-20T12:00:00.000Z"
+    assert body["aliases"] == [
+        {
+            "source": "s",
+            "source_id": "1",
+            "symbol": "IOT",
+            "decided_by": "hand",
+            "decided_at": "2026-11-20T12:00:00.000Z",
+        }
+    ]
 
 
 def test_the_examples_have_the_fields_of_the_schemas() -> None:

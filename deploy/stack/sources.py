@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 from shared.settings import SIMULATOR, Settings
 
-_NAMED_BY_THE_USER = {"sources", "coinmarketcap_api_key", "coinmarketcap_url"}
+_NAMED_BY_THE_USER = {
+    "sources",
+    "coinmarketcap_api_key",
+    "coinmarketcap_url",
+    "cryptocompare_api_key",
+    "cryptocompare_url",
+}
 
 
 @dataclass(frozen=True, slots=True)

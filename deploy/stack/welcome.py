@@ -36,7 +36,8 @@ def _rows(
     yield "docs", f"{urls[0]}/api/docs/"
     for role, port in zip(ROLES, ports.metrics, strict=True):
         yield f"worker-{role}", f"{urls[0].rpartition(':')[0]}:{port}/metrics" if port else "metrics are off"
-    yield "sources", ", ".join(choice.names)
+    asked = choice.names if choice.is_simulated else settings.enabled_sources
+    yield "sources", ", ".join(asked)
     if choice.is_simulated:
         yield "", "SIMULATED rates, no market prices: for those SOURCES=coinmarketcap make stack"
     if choice.starts_simulator:

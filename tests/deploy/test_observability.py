@@ -56,7 +56,7 @@ def faults(scraped: Scraped) -> list[str]:
 
 @pytest.fixture
 async def stack(tmp_path: Path, postgresql_url: str, redis_url: str) -> AsyncIterator[Stack]:
-    """With both budgets on, so that what is left of them is exposed."""
+    """With both budgets on, so that what is left of them is exposed, and a top list that is due soon."""
     running = Stack(
         tmp_path,
         {
@@ -64,6 +64,7 @@ async def stack(tmp_path: Path, postgresql_url: str, redis_url: str) -> AsyncIte
             "REDIS_URL": redis_url,
             "COINMARKETCAP_CALLS_PER_MINUTE": "600",
             "TRACKED_TOP": "20",
+            "CACHE_TTL_SECONDS": "1",
         },
     )
     yield running
@@ -82,7 +83,8 @@ async def test_every_metric_and_label_of_board_and_alerts_is_exposed(stack: Stac
     left: list[str] = []
 
     async def all_are_exposed() -> bool:
-        """Some appear a moment after what they tell of: a job's end, a budget read in the background."""
+        """Some appear a moment after what they tell of: a job's end, a budget read in the background, a renewal."""
+        await api.answers("/api/top/?limit=3")
         scraped = Scraped()
         async with aiohttp.ClientSession(raise_for_status=True) as session:
             for page in pages:

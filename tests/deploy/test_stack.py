@@ -25,14 +25,16 @@ from deploy.stack.alive import is_alive
 from deploy.stack.console import Console
 from deploy.stack.errors import StackError
 from deploy.stack.folder import claimed, password
-from deploy.stack.plan import chosen_ports
+from deploy.stack.plan import Ports, chosen_ports
 from deploy.stack.process import Kept, Service
 from deploy.stack.run import Stack
 from deploy.stack.sources import Choice, chosen_sources
+from deploy.stack.welcome import welcome
 from shared.settings import Settings, read_settings
 
 READY = "import pathlib; pathlib.Path('ready').touch()"
 DEAF = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {READY}; time.sleep(600)"
+REAL = ("coinmarketcap", "cryptocompare")
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +49,10 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, Choice(("simulator",), starts_simulator=True)),
         ({"SOURCES": ""}, Choice(("simulator",), starts_simulator=True)),
         ({"SOURCES": "coinmarketcap"}, Choice(("coinmarketcap",), starts_simulator=False)),
-        ({"COINMARKETCAP_API_KEY": "k"}, Choice(("coinmarketcap",), starts_simulator=False)),
-        ({"COINMARKETCAP_URL": "http://a"}, Choice(("coinmarketcap",), starts_simulator=False)),
+        ({"COINMARKETCAP_API_KEY": "k"}, Choice(REAL, starts_simulator=False)),
+        ({"COINMARKETCAP_URL": "http://a"}, Choice(REAL, starts_simulator=False)),
+        ({"CRYPTOCOMPARE_API_KEY": "k"}, Choice(REAL, starts_simulator=False)),
+        ({"CRYPTOCOMPARE_URL": "http://a"}, Choice(REAL, starts_simulator=False)),
         ({"SIMULATOR_URL": "http://a"}, Choice(("simulator",), starts_simulator=False)),
     ],
 )
@@ -58,6 +62,25 @@ def test_the_simulator_runs_unless_a_source_is_set(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     assert chosen_sources(read_settings(_env_file=None)) == choice
+
+
+@pytest.mark.parametrize(
+    ("env", "sources"),
+    [
+        ({}, "simulator"),
+        ({"COINMARKETCAP_API_KEY": "k"}, "coinmarketcap"),
+        ({"CRYPTOCOMPARE_API_KEY": "k"}, "coinmarketcap, cryptocompare"),
+    ],
+)
+def test_the_sources_that_can_be_asked_are_told(
+    env: dict[str, str], sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings(_env_file=None)
+    ports = Ports(api=(1,), metrics=(2, 3), simulator=4, postgresql=5, valkey=6)
+    text = welcome(settings, chosen_sources(settings), ports, tmp_path, database="", redis="")
+    assert f"\n  sources         {sources}\n" in text
 
 
 def service(folder: Path, code: str) -> Service:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -101,28 +102,34 @@ class Running:
 
 
 class Stack:
-    """The production shape: API and worker processes on one database and one queue, with a simulator as source."""
+    """API and worker processes on one database and one queue, or both in one process, with simulators as sources."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder = folder
         self.env = dict(env)
         self.processes: list[Running] = []
+        self._numbers = count()
         self.simulator_url = ""
 
     async def _start(self, name: str, *arguments: str, env: Mapping[str, str], url: str = "") -> Running:
-        name = f"{name}-{len(self.processes)}"
+        name = f"{name}-{next(self._numbers)}"
         running = await Running.start(name, *arguments, folder=self.folder, env={**self.env, **env}, url=url)
         self.processes.append(running)
         return running
 
     async def simulator(self, *arguments: str) -> Running:
-        port = free_port()
+        running = await self.upstream(*arguments)
+        self.simulator_url = running.url
+        self.env["COINMARKETCAP_URL"] = running.url
+        return running
+
+    async def upstream(self, *arguments: str, port: int = 0) -> Running:
+        """A simulator that no process asks so far."""
+        port = port or free_port()
         url = f"http://127.0.0.1:{port}"
         running = await self._start(
             "simulator", "-m", "simulator", "--port", str(port), *arguments, env={}, url=url
         )
-        self.simulator_url = url
-        self.env["COINMARKETCAP_URL"] = url
         return await running.ready("/calls")
 
     async def api(self, **env: str) -> Running:
@@ -138,6 +145,20 @@ class Stack:
         )
         await running.logged("worker ready")
         return running
+
+    async def standalone(self, **env: str) -> Running:
+        """API and worker in one process on SQLite, with a queue of its own."""
+        port = free_port()
+        own = {
+            "DATABASE_URL": f"sqlite:///{self.folder}/freshrate.db",
+            "REDIS_URL": "",
+            "API_PORT": str(port),
+            "WORKER_METRICS_PORT": "0",
+        }
+        running = await self._start(
+            "standalone", "-m", "standalone", env={**own, **env}, url=f"http://127.0.0.1:{port}"
+        )
+        return await running.ready("/health/live")
 
     async def close(self) -> None:
         for running in reversed(self.processes):

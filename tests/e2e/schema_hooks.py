@@ -1,5 +1,7 @@
 """How schemathesis makes values of our own formats."""
 
+from datetime import datetime
+
 import schemathesis
 from hypothesis import strategies as st
 
@@ -14,5 +16,16 @@ schemathesis.openapi.format(
     ),
 )
 schemathesis.openapi.format(
-    "search-text", st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=60)
+    "search-text",
+    # Texts whose case cannot be told for sure (İ) are refused.
+    st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=60).filter(
+        lambda text: text.upper().lower() == text.lower() and text.lower().upper() == text.upper()
+    ),
+)
+schemathesis.openapi.format(
+    "past-moment",
+    st.datetimes(datetime(1, 1, 2), datetime(2026, 1, 1)).map(  # noqa: DTZ001 - a time without zone is UTC
+        lambda time: time.isoformat(timespec="milliseconds") + "Z"
+    )
+    | st.integers(0, 1_700_000_000).map(str),
 )

@@ -19,7 +19,7 @@ async def test_no_input_breaks_the_service_and_every_answer_is_as_documented(
 ) -> None:
     await stack.simulator()
     api = await stack.api(API_KEYS=KEY)
-    await stack.worker()
+    await stack.worker(WORKER_ROLES="pricing,ranking")
     await catalog_ready(http, api)
     process = await _schemathesis(api.url, tmp_path)
     assert process.returncode == 0, process.stdout[-6000:]

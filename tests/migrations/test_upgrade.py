@@ -120,7 +120,7 @@ async def check_that_all_is_kept(database: str) -> None:
     storage = await open_storage(Settings(database_url=database))
     try:
         assert await storage.aliases("cryptocompare") == {"1182": 1}
-        assert await storage.symbols("cryptocompare", [1]) == {1: ""}
+        assert await storage.symbols("cryptocompare", [1]) == {}
         ranking = await storage.last_ranking()
         assert ranking is not None
         assert (ranking.currency_ids, ranking.observed_at, ranking.is_whole) == ((1, 2781), EPOCH, False)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -78,8 +78,13 @@ class Errand:
         self.unknown |= dict.fromkeys(currency_ids, error)
 
     def failures(self) -> tuple[Failure, ...]:
+        open_ones = self.unanswered()
         return tuple(
-            failure_of(one, self.errors.get(one) or self.unknown.get(one)) for one in sorted(self.wanted)
+            replace(
+                failure_of(one, self.errors.get(one) or self.unknown.get(one)),
+                is_answered=one not in open_ones,
+            )
+            for one in sorted(self.wanted)
         )
 
     def unanswered(self) -> frozenset[int]:

@@ -15,20 +15,37 @@ from shared.visit_meters import Phase, VisitMeters
 
 log = structlog.get_logger(__name__)
 
+MOST_TOLD = 5
+"""Currencies that the log names for one reason."""
+
+
+def told(reasons: Iterable[tuple[int | None, str]]) -> list[str]:
+    """One line for each reason, of currencies that have it: a source that is down fails a whole list for one."""
+    by_reason: dict[str, list[str]] = {}
+    for currency_id, reason in reasons:
+        by_reason.setdefault(reason, []).append(str(currency_id))
+    return [
+        f"{', '.join(ids[:MOST_TOLD])}{f' and {len(ids) - MOST_TOLD} more' if len(ids) > MOST_TOLD else ''}: {reason}"
+        for reason, ids in by_reason.items()
+    ]
+
 
 def believable(
     observations: Iterable[Observation], source: Source, *, now: datetime
 ) -> tuple[list[Observation], dict[int, str]]:
     """Those that may be stored, and why of these currencies none may."""
-    believed, refused = [], {}
+    believed, refusals = [], {}
     for observation in observations:
         refusal = observation.refusal(now=now, oldest=source.oldest_observation)
         if refusal:
-            log.warning("rate refused", source=source.name, currency=observation.currency_id, reason=refusal)
-            refused[observation.currency_id] = f"{source.name}'s rate is {refusal}."
+            refusals[observation.currency_id] = refusal
         else:
             believed.append(observation)
-    return believed, refused
+    if refusals:
+        # Without its time a refusal is the same for all.
+        reasons = told((one, refusal.partition(": ")[0]) for one, refusal in refusals.items())
+        log.warning("rates refused", source=source.name, rates=len(refusals), reasons=reasons)
+    return believed, {one: f"{source.name}'s rate is {refusal}." for one, refusal in refusals.items()}
 
 
 class VisitJournal:

@@ -8,6 +8,9 @@ interval i_j is stretched to
 
 P(c) is K * c, so the jobs then spend sum(c_j / i_j) / (K * sum(c_k / i_k)) = 1 / K credits per second: the month, once.
 All jobs are stretched alike, as each keeps its share of what was configured. A single job is stretched to P(c).
+
+A job counts where its next poll will be asked: at the first of its sources that lets it through now. While the one that
+is preferred is closed, that is the next one, whose month must bear it.
 """
 
 from collections.abc import Sequence
@@ -16,11 +19,16 @@ from datetime import datetime, timedelta
 
 from cronsim import CronSim
 
-from shared.domain.currency import Currency
+from shared.domain.allowance import Allowance
+from shared.domain.currency import Currency, CurrencyKind
+from shared.domain.ranking import Ranking
+from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Every, Schedule
+from shared.errors import NotTried
 from shared.opening import World
-from shared.ports import Source
+from shared.ports import PriceSource, Source
 from shared.sources import ranking_sources
+from shared.upstream import Upstream
 from worker.ranking_visit import length_of_polls
 from worker.tracked import Tracked, tracked
 
@@ -37,6 +45,8 @@ class Spending:
     """Per poll."""
     interval: timedelta
     """As configured."""
+    calls: int = 1
+    """That a poll needs at once."""
 
 
 def interval_of(schedule: Schedule, now: datetime) -> timedelta:
@@ -55,12 +65,12 @@ def stretched(interval: timedelta, loads: Sequence[tuple[timedelta, timedelta]])
     return interval * sum(alone / configured for alone, configured in loads)
 
 
-async def pace_among(world: World, own: Spending, others: Sequence[Spending]) -> timedelta:
+async def pace_among(upstream: Upstream, own: Spending, others: Sequence[Spending]) -> timedelta:
     """The shortest interval that the budget allows for a job. `others`: the other jobs, of whatever source."""
     if not own.credits:
         return timedelta(0)
     loads = [
-        (await world.upstream.poll_interval(one.source, one.credits), one.interval)
+        (await upstream.poll_interval(one.source, one.credits), one.interval)
         for one in (own, *others)
         if one.source.name == own.source.name
     ]
@@ -76,23 +86,38 @@ class PricePlan:
 
 
 async def plan_of_prices(world: World, catalog: Sequence[Currency]) -> PricePlan:
-    """One visit serves both: where the ranking comes with prices of the source that is preferred for them, and has been
-    renewed since the poll before, a poll leaves its currencies out."""
-    source, now = world.sources[0], world.clock()
+    """One visit serves both: what a ranking has brought since the poll before, a poll leaves out."""
+    now = world.clock()
     interval = interval_of(world.settings.price_schedule, now)
-    ranking = await world.storage.last_ranking()
+    ranking = await world.storage.last_ranking(now=world.clock())
     everything = tracked(catalog, world.settings, ranking)
-    if ranking and ranking.source == source.name:
-        rest = everything.without(ranking.currency_ids)
-        pace = await _pace_of_prices(world, rest, interval)
-        if now - ranking.observed_at < max(interval, pace):
+    if ranking:
+        rest = everything.without(await _brought(world, ranking, catalog))
+        pace = await _pace_of_prices(world, rest, interval, ranking)
+        # A clock that was ahead may have dated it: it must not stop the polls until then.
+        if -MAX_AHEAD <= now - ranking.observed_at < max(interval, pace):
             return PricePlan(rest, pace)
-    return PricePlan(everything, await _pace_of_prices(world, everything, interval))
+    return PricePlan(everything, await _pace_of_prices(world, everything, interval, ranking))
 
 
-async def _pace_of_prices(world: World, what: Tracked, interval: timedelta) -> timedelta:
-    prices = await _spending_on_prices(world, what, interval)
-    return await pace_among(world, prices, _spending_on_rankings(world))
+async def _brought(world: World, ranking: Ranking, catalog: Sequence[Currency]) -> set[int]:
+    """Currencies with a price from where a poll would get it, which the ranking brought or somebody has asked for since. Of
+    local ones only the source of the ranking knows a price."""
+    locals_ = {one.id for one in catalog if one.kind is CurrencyKind.LOCAL}
+    preferred = world.sources[0].name
+    return {
+        rate.currency_id
+        for rate in await world.storage.last_rates(ranking.currency_ids)
+        if rate.source == (ranking.source if rate.currency_id in locals_ else preferred)
+        and rate.fetched_at >= ranking.observed_at
+    }
+
+
+async def _pace_of_prices(
+    world: World, what: Tracked, interval: timedelta, ranking: Ranking | None
+) -> timedelta:
+    prices = await _next_prices(world, what, interval)
+    return await pace_among(world.upstream, prices, await _likely_rankings(world, ranking))
 
 
 async def pace_of_prices(world: World) -> timedelta:
@@ -100,26 +125,86 @@ async def pace_of_prices(world: World) -> timedelta:
 
 
 async def pace_of_rankings(world: World) -> timedelta:
+    rankings = await _next_rankings(world)
+    return await _pace_beside_prices(world, rankings) if rankings else timedelta(0)
+
+
+async def spared_sources(world: World) -> frozenset[str]:
+    """The names of those that a ranking poll must not go on to, should the one that it asks first fail: those that are not
+    asked for the ranking in the first place, and have been within the interval that their month allows."""
+    ranking = await world.storage.last_ranking(now=world.clock())
+    following = {one.source.name: one for one in _spendings_on_rankings(world)[1:]}
+    last = following.get(ranking.source) if ranking else None
+    asked_first = await _next_rankings(world)
+    if not ranking or not last or (asked_first and asked_first.source.name == last.source.name):
+        return frozenset()
+    age = world.clock() - ranking.observed_at
+    is_early = -MAX_AHEAD <= age < await _pace_beside_prices(world, last)
+    return frozenset({last.source.name} if is_early else ())
+
+
+async def _pace_beside_prices(world: World, rankings: Spending) -> timedelta:
     what = (await plan_of_prices(world, await world.storage.catalog())).what
-    prices = await _spending_on_prices(world, what, interval_of(world.settings.price_schedule, world.clock()))
-    rankings = _spending_on_rankings(world)
-    return await pace_among(world, rankings[0], [prices]) if rankings else timedelta(0)
+    interval = interval_of(world.settings.price_schedule, world.clock())
+    return await pace_among(world.upstream, rankings, [await _next_prices(world, what, interval)])
 
 
-async def _spending_on_prices(world: World, what: Tracked, interval: timedelta) -> Spending:
-    source = world.sources[0]
+async def _next_prices(world: World, what: Tracked, interval: timedelta) -> Spending:
+    """One on probation is not counted on: most likely it fails again, and the next one is asked."""
+    for source in world.sources:
+        prices = await _spending_on_prices(world, source, what, interval)
+        allowance = await _lets_through(world, prices)
+        if allowance and not allowance.is_on_probation:
+            return prices
+    return await _spending_on_prices(world, world.sources[0], what, interval)
+
+
+async def _next_rankings(world: World) -> Spending | None:
+    """One on probation is asked first, and only polls find out that it is back. None where no source has a ranking."""
+    rankings = _spendings_on_rankings(world)
+    for one in rankings:
+        if await _lets_through(world, one):
+            return one
+    return rankings[0] if rankings else None
+
+
+async def _likely_rankings(world: World, last: Ranking | None) -> list[Spending]:
+    """Where the next poll asks first, and where the one before ended: what was wrong with a source may be so still."""
+    first = await _next_rankings(world)
+    return [
+        one
+        for one in _spendings_on_rankings(world)
+        if (first and one.source.name == first.source.name) or (last and one.source.name == last.source)
+    ]
+
+
+async def _lets_through(world: World, poll: Spending) -> Allowance | None:
+    """What the source may still be asked; None where it may not be asked for this."""
+    try:
+        return await world.upstream.require(poll.source, calls=poll.calls, credits=poll.credits)
+    except NotTried:
+        return None
+
+
+async def _spending_on_prices(
+    world: World, source: PriceSource, what: Tracked, interval: timedelta
+) -> Spending:
     symbols = await world.storage.symbols(source.name, what.all) if source.has_own_ids else {}
     calls = source.plan(sorted(what.all), what.ranks, symbols)
     return Spending(source=source, credits=sum(call.credits for call in calls), interval=interval)
 
 
-def _spending_on_rankings(world: World) -> list[Spending]:
-    """None where no source has a ranking."""
+def _spendings_on_rankings(world: World) -> list[Spending]:
+    """At each source, in the order in which they are asked."""
     interval = interval_of(world.settings.ranking_schedule, world.clock())
     length = length_of_polls(world.settings)
+    polls = [(source, source.ranking(length)) for source in ranking_sources(world.sources)]
     return [
         Spending(
-            source=source, credits=sum(call.credits for call in source.ranking(length)), interval=interval
+            source=source,
+            credits=sum(call.credits for call in calls),
+            interval=interval,
+            calls=len(calls),
         )
-        for source in ranking_sources(world.sources)[:1]
+        for source, calls in polls
     ]

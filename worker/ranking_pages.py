@@ -7,18 +7,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from shared.domain.allowance import FAILURES_TO_OPEN
 from shared.domain.ranking import RankedCoin, RankingPage, merged
 from shared.errand import Deadline, weightier
-from shared.errors import FreshrateError, RankingTorn
+from shared.errors import FreshrateError, NotTried, RankingTorn
 from shared.ports import Call, RankingSource
 from shared.upstream import Reply, Upstream
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-_PERIOD = 1.0
-"""Seconds in which a source takes `pages_per_second` pages."""
 
 
 class RankingPages:
@@ -32,8 +28,6 @@ class RankingPages:
         self._length = length
         self._deadline = deadline
         self._attempts = attempts
-        self._may_go_on = 0.0
-        """By the loop's clock."""
         self.credits = 0
         self.calls = 0
         self.answered_at: datetime | None = None
@@ -43,38 +37,42 @@ class RankingPages:
         """A list that was torn between two pages is asked for once more: the order does not change that often."""
         try:
             return merged(await self._all(), self._length)
-        except RankingTorn:
+        except RankingTorn as torn:
             log.info("ranking torn between its pages", source=self._source.name, length=self._length)
-            return merged(await self._all(), self._length)
+            try:
+                return merged(await self._all(), self._length)
+            except NotTried as refusal:
+                raise torn from refusal
 
     async def _all(self) -> list[RankingPage]:
-        """As many at once as the source takes in a second, and the next ones when that is over. Where the
-        breaker lets one call through only, the first page goes ahead alone."""
-        loop = asyncio.get_running_loop()
+        """As many at once as the source takes in a second, and the next ones where these are full. Where the breaker lets
+        one call through only, the first page goes ahead alone. Where not all can be asked for, none is."""
         calls = self._source.ranking(self._length)
+        allowance = await self._upstream.require(
+            self._source, calls=len(calls), credits=sum(call.credits for call in calls)
+        )
+        # One call needs no turn: the minute's budget is enough.
         at_once = self._source.pages_per_second
+        per_second = at_once if len(calls) > 1 else 0
         pages: list[RankingPage] = []
-        if await self._is_on_probation():
-            pages.append((await self._asked(calls.pop(0))).value)
+        if allowance.is_on_probation:
+            pages.append((await self._asked(calls.pop(0), per_second)).value)
             if not pages[-1].is_full:
                 return pages
         for start in range(0, len(calls), at_once):
-            await asyncio.sleep(max(0.0, self._may_go_on - loop.time()))
-            self._may_go_on = loop.time() + _PERIOD
-            asked = map(self._asked, calls[start : start + at_once])
+            asked = [self._asked(call, per_second) for call in calls[start : start + at_once]]
             pages.extend(reply.value for reply in await _side_by_side(asked))
             if not pages[-1].is_full:
                 break
         return pages
 
-    async def _is_on_probation(self) -> bool:
-        await self._upstream.look_up(self._source)
-        allowance = self._upstream.known(self._source)
-        return allowance is not None and allowance.failures >= FAILURES_TO_OPEN
-
-    async def _asked(self, call: Call[RankingPage]) -> Reply[RankingPage]:
+    async def _asked(self, call: Call[RankingPage], per_second: int) -> Reply[RankingPage]:
         reply = await self._upstream.ask(
-            self._source, call, time_left=self._deadline.time_left(), attempts=self._attempts
+            self._source,
+            call,
+            time_left=self._deadline.time_left(),
+            attempts=self._attempts,
+            per_second=per_second,
         )
         self.calls += 1
         self.credits += reply.credits

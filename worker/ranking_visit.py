@@ -2,10 +2,11 @@
 
 Sources are asked in order, the next one where one fails. A snapshot is whole or it is nothing: one page that fails fails
 it, and then nothing of it is stored. What is stored is named first, for a rate needs its currency; then the prices that
-came along, then the ranking, so that whoever learns of a ranking finds its prices.
+came along, then the ranking, so that whoever learns of a ranking finds its prices. Where storing breaks off in between,
+what was stored stays and is told, without a ranking.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,7 +46,7 @@ def length_of_polls(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingReport:
-    """The end of a visit: a ranking, or a failure."""
+    """The end of a visit: a ranking, or a failure; and whatever was stored, with either."""
 
     ranking: Ranking | None = None
     recorded: tuple[RecordedRate, ...] = ()
@@ -56,13 +57,10 @@ class RankingReport:
 
     def facts(self, command_ids: Sequence[str] = ()) -> list[Fact]:
         """In the order in which they make sense. `command_ids`: the commands that the visit served."""
-        if self.ranking is None:
-            return []
-        return [
-            *([self.catalog] if self.catalog else []),
-            *facts_of_rates(self.recorded),
-            RankingStored(ranking=self.ranking, command_ids=tuple(command_ids)),
-        ]
+        facts: list[Fact] = [*([self.catalog] if self.catalog else []), *facts_of_rates(self.recorded)]
+        if self.ranking:
+            facts.append(RankingStored(ranking=self.ranking, command_ids=tuple(command_ids)))
+        return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +83,15 @@ async def visit_ranking(
     asked_at: datetime,
     time_left: timedelta,
     patience: timedelta = timedelta(0),
+    spared: Collection[str] = (),
 ) -> RankingReport:
     """Fetches and stores a ranking of so many places.
 
-    `asked_at`: no rate of this visit says that it was fetched before. `patience`: to wait for the catalog. Storage that is
-    down is an end like any other: nothing is raised but for defects.
+    `asked_at`: no rate of this visit says that it was fetched before. `patience`: to wait for the catalog. `spared`: names of
+    sources that are not to be asked. Storage that is down is an end like any other: nothing is raised but for defects.
     """
     deadline = Deadline.within(time_left)
+    sources = ranking_sources(world.sources)
     try:
         catalog = await loaded_catalog(world.storage, patience=patience)
         if not catalog:
@@ -99,7 +99,7 @@ async def visit_ranking(
     except FreshrateError as error:
         return RankingReport(failure=failure_of(None, error))
     visit = _RankingVisit(world, length, reason=reason, asked_at=asked_at, catalog=catalog)
-    return await visit.ask_in_turn(deadline)
+    return await visit.ask_in_turn([one for one in sources if one.name not in spared], deadline)
 
 
 class _RankingVisit:
@@ -113,9 +113,23 @@ class _RankingVisit:
         self._asked_at = asked_at
         self._catalog = catalog
         self._journal = VisitJournal(storage=world.storage, clock=world.clock, meters=world.meters)
+        self._recorded: tuple[RecordedRate, ...] = ()
+        self._is_catalog_changed = False
+        self._has_journaled_credits = False
+        """Of the source that is being asked."""
 
-    async def ask_in_turn(self, deadline: Deadline) -> RankingReport:
-        sources = ranking_sources(self._world.sources)
+    async def ask_in_turn(self, sources: Sequence[RankingSource], deadline: Deadline) -> RankingReport:
+        ranking, failure = await self._first_ranking(sources, deadline)
+        return RankingReport(
+            ranking=ranking,
+            recorded=self._recorded,
+            catalog=CatalogStored(currencies=await self._currencies()) if self._is_catalog_changed else None,
+            failure=None if ranking else failure_of(None, failure),
+        )
+
+    async def _first_ranking(
+        self, sources: Sequence[RankingSource], deadline: Deadline
+    ) -> tuple[Ranking | None, FreshrateError | None]:
         failure: FreshrateError | None = None if sources else NotTried("None of SOURCES has a ranking.")
         for place, source in enumerate(sources):
             if not deadline.time_left():
@@ -123,17 +137,19 @@ class _RankingVisit:
             sources_left = len(sources) - place
             share = Deadline.within(deadline.time_for_one_of(sources_left))
             try:
-                return await self._ask(source, share, attempts_for(self._reason, sources_left=sources_left))
+                attempts = attempts_for(self._reason, sources_left=sources_left)
+                return await self._ask(source, share, attempts), None
             except StorageUnavailable as error:
                 failure = weightier(failure, error)
                 break
             except FreshrateError as error:
                 failure = weightier(failure, error)
-        return RankingReport(failure=failure_of(None, failure))
+        return None, failure
 
-    async def _ask(self, source: RankingSource, deadline: Deadline, attempts: int) -> RankingReport:
+    async def _ask(self, source: RankingSource, deadline: Deadline, attempts: int) -> Ranking:
         pages = RankingPages(self._world.upstream, source, self._length, deadline=deadline, attempts=attempts)
         started_at = self._world.clock()
+        self._has_journaled_credits = False
         try:
             with self._journal.asking(source, self._what, self._reason) as span:
                 coins, is_whole = await pages.merged()
@@ -156,27 +172,35 @@ class _RankingVisit:
                 self._reason,
                 started_at=started_at,
                 error=error,
-                credits=pages.credits,
+                credits=0 if self._has_journaled_credits else pages.credits,
             )
             raise
 
-    async def _keep(self, snapshot: _Snapshot) -> RankingReport:
+    async def _keep(self, snapshot: _Snapshot) -> Ranking:
         storage, clock = self._world.storage, self._world.clock
         source = snapshot.source
         namer = Namer(source=source, catalog=self._catalog, storage=storage, clock=clock)
         names = await namer.names_of(snapshot.coins)
+        self._is_catalog_changed |= names.is_catalog_changed
         ids = [names.currency_ids[coin.source_id] for coin in snapshot.coins]
-        recorded = await self._keep_prices(snapshot, ids)
-        ranking = await storage.record_ranking(
+        self._recorded += tuple(await self._keep_prices(snapshot, ids))
+        self._has_journaled_credits = True
+        return await storage.record_ranking(
             source.name,
-            # Only the hand table calls two coins one currency, and then the first of them has its place.
+            # A database may call two coins one currency, and then the first of them has its place.
             list(dict.fromkeys(ids)),
             is_whole=snapshot.is_whole,
             observed_at=snapshot.answered_at,
             stored_at=clock(),
         )
-        catalog = CatalogStored(currencies=len(await storage.catalog())) if names.is_catalog_changed else None
-        return RankingReport(ranking=ranking, recorded=tuple(recorded), catalog=catalog)
+
+    async def _currencies(self) -> int:
+        """As many as were known before where they cannot be counted now: that there are others must be told all the same."""
+        try:
+            return len(await self._world.storage.catalog())
+        except FreshrateError as error:
+            log.warning("currencies not counted", error=str(error))
+            return len(self._catalog)
 
     async def _keep_prices(self, snapshot: _Snapshot, currency_ids: Sequence[int]) -> list[RecordedRate]:
         """Those that came along, and the visit's line in the journal."""

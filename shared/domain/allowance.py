@@ -55,10 +55,19 @@ class Allowance:
             credits_spent=spent,
             month=_month(now) if credits_per_month else "",
         )
-        if self.failures < FAILURES_TO_OPEN:
+        if not self.is_on_probation:
             return reserved
         pause = min(self.pause * 2, LONGEST_PAUSE)
         return replace(reserved, pause=pause, open_until=now + pause)
+
+    def require(
+        self, *, now: datetime, calls: int, credits: int, calls_per_minute: int, credits_per_month: int
+    ) -> None:
+        """Raises as `reserve` does where so many calls, of so many credits together, cannot all be made now. So who
+        needs them all spends nothing where some of them would be refused."""
+        self._refuse(now)
+        self._calls_with(now, calls_per_minute, calls)
+        self._credits_with(credits, now, credits_per_month)
 
     def succeeded(self, *, reserved: int, spent: int, reserved_at: datetime) -> "Allowance":
         """After an answer: breaker closed, and the credits corrected to what the source says it cost.
@@ -99,6 +108,11 @@ class Allowance:
     def calls_left(self, *, now: datetime, limit: int) -> int:
         return max(0, limit - len(self._calls_at(now)))
 
+    @property
+    def is_on_probation(self) -> bool:
+        """Whether the breaker has been open, and no good answer has closed it since."""
+        return self.failures >= FAILURES_TO_OPEN
+
     def is_closed(self, now: datetime) -> bool:
         """Whether the breaker is open or the source is blocked."""
         return any(until is not None and now < until for until in (self.blocked_until, self.open_until))
@@ -118,16 +132,24 @@ class Allowance:
         if self.open_until and now < self.open_until:
             raise BreakerOpen(retry_after=_seconds(self.open_until - now))
 
-    def _calls_with(self, now: datetime, limit: int) -> tuple[datetime, ...]:
+    def _calls_with(self, now: datetime, limit: int, more: int = 1) -> tuple[datetime, ...]:
         if not limit:
             return ()
-        calls = self._calls_at(now)
-        if len(calls) >= limit:
+        if more > limit:
             raise BudgetSpent(
-                f"The budget of {limit} calls per minute is spent.",
-                retry_after=_seconds(calls[-limit] + WINDOW - now),
+                f"The budget of {limit} calls per minute is less than the {more} calls that this takes.",
+                retry_after=WINDOW.total_seconds(),
             )
-        return (*calls, now)
+        calls = self._calls_at(now)
+        too_many = len(calls) + more - limit
+        if too_many > 0:
+            raise BudgetSpent(
+                f"The budget of {limit} calls per minute is spent."
+                if more == 1
+                else f"Of the budget of {limit} calls per minute less than the {more} calls are left that this takes.",
+                retry_after=_seconds(calls[too_many - 1] + WINDOW - now),
+            )
+        return (*calls, *(more * (now,)))
 
     def _calls_at(self, now: datetime) -> list[datetime]:
         """Clocks of several machines differ, so calls that lie a little ahead count too; a clock that was far ahead and

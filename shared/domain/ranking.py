@@ -77,8 +77,9 @@ class TopRow:
 def merged(pages: Sequence[RankingPage], length: int) -> tuple[tuple[RankedCoin, ...], bool]:
     """The first `length` coins of all pages in their order, and whether the source ranks no more than these.
 
-    Never a list with a hole: UpstreamMalformed where something follows a page that is not full, or where there is nothing at
-    all. RankingTorn where a coin stands twice: the order changed between two pages, and another coin is missing for it.
+    UpstreamMalformed where something follows a page that is not full, or where there is nothing at all. RankingTorn where
+    a coin stands twice: the order changed between two pages, and another coin may be missing for it. A coin that only
+    left its page for one that was read before leaves no trace, and is missing unnoticed.
     """
     coins: list[RankedCoin] = []
     has_ended = False

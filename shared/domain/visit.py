@@ -59,3 +59,5 @@ class Failure:
     detail: str
     retry_after: float | None = None
     """Seconds."""
+    is_answered: bool = False
+    """A source answered, and has no usable price: asking again at once would bring the same."""

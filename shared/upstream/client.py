@@ -12,6 +12,7 @@ failed. Logged are source, what, status and duration: never parameters or header
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +39,7 @@ from shared.errors import (
     UpstreamUnreachable,
 )
 from shared.ports import Call, Parsed, Source, UpstreamAnswer
+from shared.upstream.gate import Gate
 from shared.upstream.meters import Meters
 from shared.upstream.retry_after import blocked_until
 from shared.upstream.shared_allowance import AllowanceKeeper, SharedAllowance
@@ -104,6 +106,7 @@ class Upstream:
         self._meters = Meters(registry)
         self._transport = Transport()
         self._allowances: dict[str, SharedAllowance] = {}
+        self._gates: dict[str, Gate] = {}
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -114,9 +117,15 @@ class Upstream:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    async def ask(self, source: Source, call: Call[T], *, time_left: timedelta, attempts: int) -> Reply[T]:
+    async def ask(
+        self, source: Source, call: Call[T], *, time_left: timedelta, attempts: int, per_second: int = 0
+    ) -> Reply[T]:
         """Raises UpstreamError where the source was visited and failed; NotTried (SourceBlocked, BreakerOpen,
-        BudgetSpent), DeadlineExceeded or StorageUnavailable where it was not."""
+        BudgetSpent), DeadlineExceeded or StorageUnavailable where it was not.
+
+        `per_second`: so many calls that say so, retries among them, reach the source within a second; the others wait for
+        their turn. 0 = as many as come.
+        """
         loop = asyncio.get_running_loop()
         started_at = self._clock()
         deadline = loop.time() + time_left.total_seconds()
@@ -128,10 +137,11 @@ class Upstream:
             if pause:
                 await asyncio.sleep(pause)
             try:
-                parsed = await self._attempt(source, call, deadline)
+                async with self._turn(source, per_second, deadline):
+                    parsed = await self._attempt(source, call, deadline)
             except (UpstreamUnreachable, UpstreamBroken) as error:
                 failure = error
-            except (NotTried, StorageUnavailable) as refusal:
+            except (NotTried, StorageUnavailable, DeadlineExceeded) as refusal:
                 if failure is None:
                     raise
                 raise failure from refusal
@@ -156,6 +166,19 @@ class Upstream:
             now=self._clock(), credits=credits, credits_per_month=source.credits_per_month
         )
 
+    async def require(self, source: Source, *, calls: int, credits: int) -> Allowance:
+        """Raises NotTried where so many calls, of so many credits together, cannot all be made now: nothing is reserved
+        for them. Else gives what the source may still be asked."""
+        allowance = await self._allowance(source).read()
+        allowance.require(
+            now=self._clock(),
+            calls=calls,
+            credits=credits,
+            calls_per_minute=source.calls_per_minute,
+            credits_per_month=source.credits_per_month,
+        )
+        return allowance
+
     async def look_up(self, source: Source) -> None:
         """Reads what the source may still be asked, for `known`. Raises StorageUnavailable."""
         await self._allowance(source).read()
@@ -163,6 +186,14 @@ class Upstream:
     def known(self, source: Source) -> Allowance | None:
         """What the source may still be asked, as far as this process knows; None where it never asked."""
         return self._allowance(source).seen
+
+    def _turn(self, source: Source, per_second: int, deadline: float) -> AbstractAsyncContextManager[None]:
+        if not per_second:
+            return nullcontext()
+        gate = self._gates.get(source.name)
+        if gate is None:
+            gate = self._gates[source.name] = Gate(per_second)
+        return gate.place(deadline)
 
     def _allowance(self, source: Source) -> SharedAllowance:
         allowance = self._allowances.get(source.name)

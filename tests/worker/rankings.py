@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
 from shared.domain.ranking import Ranking
 from shared.domain.visit import VisitReason
 from shared.opening import World
@@ -26,3 +27,10 @@ async def visit(
 def ranking_of(report: RankingReport) -> Ranking:
     assert report.ranking is not None, report.failure
     return report.ranking
+
+
+async def store_catalog(world: World) -> None:
+    """A small one, where no source has a catalog."""
+    bitcoin = Currency(id=1, name="Bitcoin", symbol="BTC", slug="bitcoin", rank=1, is_active=True)
+    entry = CatalogEntry(bitcoin, CurrencyMetadata())
+    await world.storage.record_catalog(CurrencyKind.CRYPTO, [entry], stored_at=world.clock())

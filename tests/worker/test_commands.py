@@ -11,6 +11,7 @@ import pytest
 import structlog.testing
 
 from shared.domain.visit import FailureKind, VisitReason
+from shared.errors import StorageUnavailable
 from shared.messages import (
     Command,
     Fact,
@@ -93,6 +94,25 @@ async def test_a_ranking_that_fails_ends_each_command(world: World, upstreams: U
     assert {fact.command_id for fact in facts} == {"one", "two"}
     ends = [failure for fact in facts for failure in fact.failures]
     assert [(one.currency_id, one.kind) for one in ends] == [(None, FailureKind.VISITED)] * 2
+
+
+async def test_what_a_failed_ranking_stored_is_told_before_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await renew_catalog(world)
+
+    async def down(*_: object, **__: object) -> None:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(type(world.storage), "record_ranking", down)
+    listener = await Listener(world).open()
+    async with consuming(world, Role.RANKING):
+        await submit(world, Role.RANKING, ranking_command(world))
+        prices, end = await listener.next(), await listener.next()
+    assert isinstance(prices, RatesStored)
+    assert len(prices.stored) == 200
+    assert isinstance(end, RefreshFailed)
+    assert [one.kind for one in end.failures] == [FailureKind.DATABASE_AWAY]
 
 
 async def test_without_a_catalog_a_ranking_is_not_tried(world: World, upstreams: Upstreams) -> None:

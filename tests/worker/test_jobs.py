@@ -11,10 +11,13 @@ from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, Currenc
 from shared.domain.ranking import Ranking
 from shared.domain.times import utc_now
 from shared.domain.visit import Visit, VisitOutcome, VisitReason
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, StorageUnavailable
+from shared.messages import CatalogStored, Fact, RatesStored
 from shared.opening import World
 from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
+from shared.visitor import Visitor
+from tests.worker.rankings import ranking_of, visit
 from tests.worlds import Upstreams, small_world
 from worker.jobs import JOBS
 from worker.jobs.catalog import renew_catalog
@@ -258,24 +261,106 @@ async def test_with_two_sources_prices_come_from_the_preferred_one_for_the_top_o
         assert len(known.intersection(ranking.currency_ids)) >= 198
 
 
+BOTH = ("coinmarketcap", "cryptocompare")
+
+
 async def test_a_newcomer_without_a_price_gets_one_once(tmp_path: Path) -> None:
-    """CryptoCompare states no price of some coins, and the first price poll knew nothing of them."""
-    sources = ("coinmarketcap", "cryptocompare")
-    async with small_world(tmp_path, sources=sources, tracked_top=200) as (world, upstreams):
+    """CryptoCompare states no price of some coins, and the last price poll knew nothing of a newcomer."""
+    async with small_world(tmp_path, sources=BOTH, tracked_top=200) as (world, upstreams):
+        await renew_catalog(world)
+        report = await visit(world)
+        ids, priced = ranking_of(report).currency_ids, {one.rate.currency_id for one in report.recorded}
+        newcomer, old, *_ = [one for one in ids if one not in priced]
+        now = world.clock()
+        before = [one for one in ids if one != newcomer]
+        await world.storage.record_ranking(
+            "cryptocompare", before, is_whole=False, observed_at=now, stored_at=now
+        )
+        assert await poll_ranking(world) is not None
+        assert await upstreams.calls("quotes") == 1
+        (rate,) = await world.storage.last_rates([newcomer])
+        assert rate.source == "coinmarketcap"
+        assert await world.storage.last_rates([old]) == []
+        await world.storage.record_ranking(
+            "cryptocompare", before, is_whole=False, observed_at=world.clock(), stored_at=world.clock()
+        )
+        assert await poll_ranking(world) is not None
+        assert await world.storage.last_rates([newcomer]) == [rate]
+
+
+async def test_a_ranking_is_done_where_the_newcomers_of_it_cannot_be_priced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small_world(tmp_path, sources=BOTH, tracked_top=200) as (world, _):
+        await renew_catalog(world)
+
+        async def broken(*_: object, **__: object) -> None:
+            raise StorageUnavailable
+
+        monkeypatch.setattr(Visitor, "visit", broken)
+        assert await poll_ranking(world) is not None
+        assert await world.storage.last_ranking() is not None
+
+
+async def test_what_a_failed_ranking_poll_stored_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small_world(tmp_path, sources=BOTH) as (world, _):
+        await renew_catalog(world)
+        announced: list[Fact] = []
+
+        async def down(*_: object, **__: object) -> None:
+            raise StorageUnavailable
+
+        async def listen(_: InProcessQueue, facts: list[Fact]) -> None:
+            announced.extend(facts)
+
+        monkeypatch.setattr(type(world.storage), "record_ranking", down)
+        monkeypatch.setattr(InProcessQueue, "announce", listen)
+        assert await poll_ranking(world) is None
+        assert [type(fact) for fact in announced] == [CatalogStored, RatesStored]
+
+
+async def test_a_coin_without_a_price_in_the_ranking_is_asked_for_by_the_price_poll(tmp_path: Path) -> None:
+    async with small_world(tmp_path, tracked_top=200) as (world, upstreams):
+        await renew_catalog(world)
+        await poll_prices(world)
+        await upstreams.fault(path="listings", kind="price", ids=[1], value="null")
+        ranking = ranking_of(await visit(world))
+        await upstreams.heal()
+        what = (await plan_of_prices(world, await world.storage.catalog())).what
+        assert what.all.intersection(ranking.currency_ids) == {1}
+        assert await poll_prices(world) is not None
+        (rate,) = await world.storage.last_rates([1])
+        assert rate.fetched_at > ranking.observed_at
+
+
+async def test_local_currencies_that_the_ranking_has_just_priced_cost_the_price_poll_nothing(
+    tmp_path: Path,
+) -> None:
+    async with small_world(tmp_path, sources=BOTH, tracked_top=200) as (world, upstreams):
         await renew_catalog(world)
         await poll_ranking(world)
-        first = await world.storage.last_ranking()
-        assert first is not None
-        priced = {rate.currency_id for rate in await world.storage.last_rates()}
-        assert priced.issuperset(first.currency_ids)
-        assert await upstreams.calls("quotes") == 1
-        await upstreams.fault(path="quotes", kind="status", code=500)
-        await poll_ranking(world)
-        second = await world.storage.last_ranking()
-        assert second is not None
-        priced = {rate.currency_id for rate in await world.storage.last_rates()}
-        is_any_new = bool(set(second.currency_ids) - set(first.currency_ids) - priced)
-        assert (await upstreams.calls("quotes") > 1) is is_any_new
+        catalog = await world.storage.catalog()
+        local = {one.id for one in catalog if one.kind is CurrencyKind.LOCAL}
+        priced = {rate.currency_id for rate in await world.storage.last_rates(local)}
+        assert priced
+        assert await poll_prices(world) is not None
+        assert await upstreams.calls("pricemultifull") == 0
+        later = at(world, world.clock() + timedelta(minutes=6))
+        assert priced < (await plan_of_prices(later, catalog)).what.all
+
+
+async def test_a_ranking_of_the_future_stops_no_price_poll(tmp_path: Path) -> None:
+    async with small_world(tmp_path, tracked_top=200) as (world, _):
+        await renew_catalog(world)
+        catalog, now = await world.storage.catalog(), world.clock()
+        assert await poll_ranking(at(world, now)) is not None
+        ranking = await world.storage.last_ranking()
+        assert ranking is not None
+        for seconds, is_spared in ((30, True), (90, False)):
+            plan = await plan_of_prices(at(world, now - timedelta(seconds=seconds)), catalog)
+            assert plan.what.all.isdisjoint(ranking.currency_ids) is is_spared
 
 
 async def test_with_nothing_tracked_the_ranking_is_polled_all_the_same(tmp_path: Path) -> None:

@@ -1,32 +1,65 @@
 """How polls share the month's credits of one source."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from shared.domain.allowance import POLLS_SHARE, Allowance, next_month
+from shared.domain.allowance import FAILURES_TO_OPEN, POLLS_SHARE, Allowance, next_month
 from shared.domain.schedule import Cron, Every
+from shared.errors import NotTried
+from shared.opening import World
+from shared.ports import PriceSource
+from shared.upstream import Upstream
+from tests.shared.upstream.doubles import Clock, Keeper, PlainSource
+from tests.worker.rankings import TOPLIST
 from tests.worlds import small_world
 from worker.jobs.catalog import renew_catalog
 from worker.jobs.ranking import poll_ranking
-from worker.pace import interval_of, pace_of_prices, pace_of_rankings, plan_of_prices, stretched
+from worker.pace import (
+    Spending,
+    interval_of,
+    pace_among,
+    pace_of_prices,
+    pace_of_rankings,
+    plan_of_prices,
+    spared_sources,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
-def pace_of(
-    job: int, jobs: list[tuple[int, timedelta]], month: Allowance, now: datetime, limit: int
-) -> timedelta:
-    """`jobs`: credits and interval of each."""
-    loads = [
-        (month.poll_interval(now=now, credits=credits, credits_per_month=limit), interval)
-        for credits, interval in jobs
-    ]
-    return stretched(jobs[job][1], loads)
+class Month:
+    """A source with a budget, and what was spent of it."""
+
+    def __init__(self, limit: int, *, spent: int = 0, now: datetime = START) -> None:
+        self.clock = Clock()
+        self.clock.now = now
+        self.source = PlainSource(base_url="", credits_per_month=limit)
+        self.keeper = Keeper()
+        self.keeper.kept["plain"] = (Allowance(month="2026-11", credits_spent=spent), 1)
+        self.upstream = Upstream(self.keeper, clock=self.clock, registry=CollectorRegistry())
+
+    def left(self) -> int:
+        return self.keeper.state().credits_left(now=self.clock.now, limit=self.source.credits_per_month)
+
+    def jobs(self, *jobs: tuple[int, timedelta]) -> list[Spending]:
+        """Credits and interval of each."""
+        return [
+            Spending(source=self.source, credits=credits, interval=interval) for credits, interval in jobs
+        ]
+
+    async def paces(self, jobs: list[Spending]) -> list[timedelta]:
+        return [
+            await pace_among(self.upstream, one, [*jobs[:number], *jobs[number + 1 :]])
+            for number, one in enumerate(jobs)
+        ]
 
 
 JOBS = st.lists(
@@ -38,39 +71,41 @@ JOBS = st.lists(
 
 
 @given(jobs=JOBS, spent=st.integers(0, 14_900), seconds=st.integers(0, 30 * 86_400 - 60))
-def test_all_jobs_together_spend_no_more_than_the_polls_share_of_what_is_left(
+async def test_all_jobs_together_spend_no_more_than_the_polls_share_of_what_is_left(
     jobs: list[tuple[int, timedelta]], spent: int, seconds: int
 ) -> None:
     now = START + timedelta(seconds=seconds)
-    month = Allowance(month="2026-11", credits_spent=spent)
-    rest, left = next_month(now) - now, month.credits_left(now=now, limit=15_000)
+    month = Month(15_000, spent=spent, now=now)
+    paces = await month.paces(month.jobs(*jobs))
+    rest = next_month(now) - now
     planned = sum(
-        credits * (rest / max(interval, pace_of(job, jobs, month, now, 15_000)))
-        for job, (credits, interval) in enumerate(jobs)
+        credits * (rest / max(interval, pace)) for (credits, interval), pace in zip(jobs, paces, strict=True)
     )
-    assert planned <= left * POLLS_SHARE * (1 + 1e-6)
+    assert planned <= month.left() * POLLS_SHARE * (1 + 1e-6)
 
 
-def test_two_jobs_share_one_month_to_its_end() -> None:
-    jobs = [(2, 5 * MINUTE), (5, 7 * MINUTE)]
-    limit, now, end, month = 3_000, START, next_month(START), Allowance()
-    done = [START - interval for _, interval in jobs]
-    while month.credits_left(now=now, limit=limit) >= max(credits for credits, _ in jobs):
-        due = [
-            done[job] + max(interval, pace_of(job, jobs, month, now, limit))
-            for job, (_, interval) in enumerate(jobs)
-        ]
+async def test_two_jobs_share_one_month_to_its_end() -> None:
+    month = Month(3_000)
+    jobs = month.jobs((2, 5 * MINUTE), (5, 7 * MINUTE))
+    end, done = next_month(START), [START - one.interval for one in jobs]
+    while month.left() >= max(one.credits for one in jobs):
+        paces = await month.paces(jobs)
+        due = [last + max(one.interval, pace) for last, one, pace in zip(done, jobs, paces, strict=True)]
         job = due.index(min(due))
-        now = max(now, due[job])
-        month = month.reserve(now=now, credits=jobs[job][0], calls_per_minute=0, credits_per_month=limit)
+        now = month.clock.now = max(month.clock.now, due[job])
+        spent = month.keeper.state().reserve(
+            now=now, credits=jobs[job].credits, calls_per_minute=0, credits_per_month=3_000
+        )
+        month.keeper.kept["plain"] = (spent, 1)
         done[job] = now
-    assert end - now < timedelta(hours=6)
+    assert end - month.clock.now < 6 * HOUR
 
 
 @given(credits=st.integers(1, 50), minutes=st.integers(1, 600))
-def test_a_job_that_is_alone_goes_at_the_pace_of_the_month(credits: int, minutes: int) -> None:
+async def test_a_job_that_is_alone_goes_at_the_pace_of_the_month(credits: int, minutes: int) -> None:
+    month = Month(15_000)
+    (pace,) = await month.paces(month.jobs((credits, minutes * MINUTE)))
     alone = Allowance().poll_interval(now=START, credits=credits, credits_per_month=15_000)
-    pace = pace_of(0, [(credits, minutes * MINUTE)], Allowance(), START, 15_000)
     assert abs(pace - alone) < timedelta(milliseconds=1)
 
 
@@ -79,10 +114,17 @@ def test_a_job_that_is_alone_goes_at_the_pace_of_the_month(credits: int, minutes
     second=st.integers(1, 60),
     credits=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-def test_jobs_are_stretched_alike(first: int, second: int, credits: tuple[int, int]) -> None:
-    jobs = [(credits[0], first * MINUTE), (credits[1], second * MINUTE)]
-    paces = [pace_of(job, jobs, Allowance(), START, 15_000) for job in (0, 1)]
+async def test_jobs_are_stretched_alike(first: int, second: int, credits: tuple[int, int]) -> None:
+    month = Month(15_000)
+    paces = await month.paces(month.jobs((credits[0], first * MINUTE), (credits[1], second * MINUTE)))
     assert abs(paces[0] / (first * MINUTE) - paces[1] / (second * MINUTE)) < 1e-6
+
+
+async def test_a_job_at_another_source_is_not_counted() -> None:
+    month = Month(15_000)
+    (own,) = month.jobs((1, MINUTE))
+    elsewhere = replace(own, source=PlainSource(base_url="", name="other", credits_per_month=10))
+    assert await pace_among(month.upstream, own, [elsewhere]) == (await month.paces([own]))[0]
 
 
 @pytest.mark.parametrize(
@@ -128,3 +170,163 @@ async def test_what_the_ranking_has_just_brought_costs_the_price_poll_nothing(tm
         after = await plan_of_prices(world, catalog)
         assert after.what.all == before.what.all.difference(ranking.currency_ids)
         assert after.pace < before.pace * 1.01
+
+
+BOTH = ("coinmarketcap", "cryptocompare")
+
+
+async def test_prices_and_rankings_of_one_source_are_stretched_for_each_other(tmp_path: Path) -> None:
+    async with small_world(tmp_path, ranking_schedule="10m", coinmarketcap_credits_per_month=100) as (
+        world,
+        _,
+    ):
+        await renew_catalog(world)
+        alone = await world.upstream.poll_interval(world.sources[0], 1)
+        # As long as both their polls take, each in its own interval.
+        share = alone / (5 * MINUTE) + alone / (10 * MINUTE)
+        assert await pace_of_prices(world) / (share * 5 * MINUTE) == pytest.approx(1, rel=1e-3)
+        assert await pace_of_rankings(world) / (share * 10 * MINUTE) == pytest.approx(1, rel=1e-3)
+
+
+async def change(world: World, source: str, allowance: Allowance) -> None:
+    _, version = await world.storage.allowance(source)
+    assert await world.storage.replace_allowance(source, allowance, version=version)
+
+
+async def test_while_the_leading_source_is_closed_the_next_one_bears_the_rankings(tmp_path: Path) -> None:
+    async with small_world(tmp_path, sources=BOTH, coinmarketcap_credits_per_month=100) as (world, _):
+        await renew_catalog(world)
+        alone = await world.upstream.poll_interval(world.sources[0], 1)
+        assert await pace_of_rankings(world) < 5 * MINUTE
+        assert await pace_of_prices(world) / alone == pytest.approx(1, rel=1e-3)
+        blocked = Allowance().blocked(until=world.clock() + HOUR, because="told to stop")
+        await change(world, "cryptocompare", blocked)
+        assert await pace_of_rankings(world) / (2 * alone) == pytest.approx(1, rel=1e-3)
+        assert await pace_of_prices(world) / (2 * alone) == pytest.approx(1, rel=1e-3)
+
+
+async def test_while_the_source_of_prices_is_closed_the_next_one_bears_the_prices(tmp_path: Path) -> None:
+    async with small_world(tmp_path, sources=BOTH, cryptocompare_credits_per_month=100) as (world, _):
+        await renew_catalog(world)
+        await poll_ranking(world)
+        two = await world.upstream.poll_interval(world.sources[1], 2)
+        assert await pace_of_rankings(world) / two == pytest.approx(1, rel=1e-3)
+        failing = Allowance(failures=FAILURES_TO_OPEN, open_until=world.clock())
+        await change(world, "coinmarketcap", failing)
+        assert await pace_of_prices(world) / (two * 1.5) == pytest.approx(1, rel=1e-3)
+        assert await pace_of_rankings(world) / (two * 1.5) == pytest.approx(1, rel=1e-3)
+
+
+async def test_a_ranking_poll_whose_source_fails_goes_on_to_the_next_at_the_pace_of_that_one(
+    tmp_path: Path,
+) -> None:
+    """Before a source has failed nobody knows that it will: only its polls find out that it is back."""
+    async with small_world(tmp_path, sources=BOTH, coinmarketcap_credits_per_month=100) as (world, upstreams):
+        await renew_catalog(world)
+        await upstreams.fault(path=TOPLIST, kind="missing", ids=list(range(1, 3000)))
+        assert await spared_sources(world) == frozenset()
+        assert await poll_ranking(world) is not None
+        assert await spared_sources(world) == {"coinmarketcap"}
+        before = await upstreams.calls("listings")
+        assert await poll_ranking(world) is None
+        assert await upstreams.calls("listings") == before
+        pace = 2 * await world.upstream.poll_interval(world.sources[0], 1)
+        later = world.clock() + pace * 1.01
+        then = replace(world, clock=lambda: later)
+        assert await spared_sources(then) == frozenset()
+        assert await pace_of_prices(then) / pace == pytest.approx(1, rel=1e-3)
+        await upstreams.heal()
+        assert await poll_ranking(world) is not None
+        assert await spared_sources(world) == frozenset()
+
+
+class Model:
+    """A month of both jobs, of which the scheduler's and the sources' parts are played."""
+
+    def __init__(self, world: World, clock: Clock, fault: str, away_from: datetime) -> None:
+        upstream = Upstream(world.storage, clock=clock, registry=CollectorRegistry())
+        self.world = replace(world, clock=clock, upstream=upstream)
+        self.clock = clock
+        self._fault = fault
+        self._away_from = away_from
+        self.priced: list[datetime] = []
+
+    async def run(self, until: datetime) -> None:
+        done = {"prices": self.clock() - 2 * HOUR, "rankings": self.clock() - 3 * HOUR}
+        while True:
+            due = {
+                "prices": done["prices"] + max(2 * HOUR, await pace_of_prices(self.world)),
+                "rankings": done["rankings"] + max(3 * HOUR, await pace_of_rankings(self.world)),
+            }
+            job = min(due, key=lambda one: due[one])
+            if due[job] >= until:
+                return
+            # The state is read again now and then: what is due may be due later by then.
+            if due[job] > self.clock() + HOUR:
+                self.clock.now += HOUR
+                continue
+            self.clock.now = max(self.clock(), due[job])
+            if await (self.poll_prices() if job == "prices" else self.poll_ranking()):
+                done[job] = self.clock()
+            else:
+                done[job] += HOUR / 2
+
+    async def poll_prices(self) -> bool:
+        if not await self.spend(self.world.sources[0], 1):
+            return False
+        self.priced.append(self.clock())
+        return True
+
+    async def poll_ranking(self) -> bool:
+        preferred, leading = self.world.sources
+        spared = await spared_sources(self.world)
+        name = leading.name
+        if self.clock() >= self._away_from:
+            await self.fail(leading)
+            name = preferred.name
+            if name in spared or not await self.spend(preferred, 1):
+                return False
+        now = self.clock()
+        await self.world.storage.record_ranking(name, [1], is_whole=False, observed_at=now, stored_at=now)
+        return True
+
+    async def fail(self, source: PriceSource) -> None:
+        state, _ = await self.world.storage.allowance(source.name)
+        now = self.clock()
+        if self._fault == "refuses":
+            await change(self.world, source.name, state.blocked(until=now + HOUR, because="bad key"))
+        elif self._fault == "fails":
+            for _ in range(FAILURES_TO_OPEN):
+                state = state.failed(now=now)
+            await change(self.world, source.name, state)
+
+    async def spend(self, source: PriceSource, credits: int) -> bool:
+        state, _ = await self.world.storage.allowance(source.name)
+        try:
+            spent = state.reserve(
+                now=self.clock(),
+                credits=credits,
+                calls_per_minute=0,
+                credits_per_month=source.credits_per_month,
+            )
+        except NotTried:
+            return False
+        await change(self.world, source.name, spent)
+        return True
+
+
+@pytest.mark.parametrize("fault", ["refuses", "fails", "is torn"])
+@pytest.mark.parametrize("days", [0, 2])
+async def test_a_leading_source_that_goes_away_leaves_prices_to_the_end_of_the_month(
+    tmp_path: Path, fault: str, days: int
+) -> None:
+    settings = {"price_schedule": "2h", "ranking_schedule": "3h", "coinmarketcap_credits_per_month": 40}
+    async with small_world(tmp_path, sources=BOTH, **settings) as (world, _):
+        await renew_catalog(world)
+        clock = Clock()
+        clock.now = datetime(2026, 11, 25, tzinfo=UTC)
+        model = Model(world, clock, fault, clock.now + timedelta(days=days))
+        await model.run(until=next_month(clock.now))
+    ends = [*model.priced[1:], next_month(clock.now)]
+    gaps = [end - start for start, end in zip(model.priced, ends, strict=True)]
+    assert max(gaps) < 12 * HOUR

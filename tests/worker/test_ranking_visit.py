@@ -1,14 +1,26 @@
 """The visit for a ranking, against the simulator as two sources, and SQLite."""
 
+import asyncio
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 
 from shared.domain.currency import FIRST_LOCAL_ID
+from shared.domain.ranking import RankedCoin
 from shared.domain.visit import VisitOutcome, VisitReason
+from shared.errand import Deadline
 from shared.messages import RankingStored, RatesStored
 from shared.opening import World
+from shared.sources import ranking_sources
+from simulator.app import create_simulator
 from tests.worker.rankings import COINS, TOPLIST, ranking_of, visit
-from tests.worlds import Upstreams
-from worker.ranking_visit import length_of
+from tests.worlds import Upstreams, small_world
+from worker.ranking_pages import RankingPages
+from worker.ranking_visit import length_of, visit_ranking
 
 
 @pytest.mark.parametrize(("places", "length"), [(0, 200), (1, 200), (200, 200), (201, 400), (5000, 5000)])
@@ -80,3 +92,63 @@ async def test_a_list_longer_than_the_source_ranks_is_whole(both: tuple[World, U
     ranking = ranking_of(await visit(world, 5000))
     assert (len(ranking.currency_ids), ranking.is_whole) == (COINS, True)
     assert await upstreams.calls(TOPLIST) == 20
+
+
+async def test_visits_of_one_process_ask_for_no_more_pages_a_second_than_the_source_takes(
+    tmp_path: Path,
+) -> None:
+    server = TestServer(create_simulator(coins=6000))
+    await server.start_server()
+    url = str(server.make_url("")).rstrip("/")
+    try:
+        async with (
+            small_world(tmp_path, sources=("cryptocompare",), cryptocompare_url=url) as (world, _),
+            aiohttp.ClientSession() as session,
+        ):
+            (source,) = ranking_sources(world.sources)
+
+            async def whole(length: int) -> tuple[RankedCoin, ...]:
+                deadline = Deadline.within(timedelta(seconds=30))
+                pages = RankingPages(world.upstream, source, length, deadline=deadline, attempts=1)
+                return (await pages.merged())[0]
+
+            long, short = await asyncio.gather(whole(5000), whole(200))
+            called_at = await Upstreams(url, session).called_at(TOPLIST)
+    finally:
+        await server.close()
+    assert (len(long), len(short), len(called_at)) == (5000, 200, 52)
+    second = timedelta(seconds=1)
+    assert max(sum(start <= one < start + second for one in called_at) for start in called_at) <= 20
+
+
+async def test_a_price_is_never_said_to_be_fetched_before_it_was_asked_for(
+    both: tuple[World, Upstreams],
+) -> None:
+    """The clock of whoever asked may be ahead of ours: what it waits for is a rate fetched since."""
+    world, _ = both
+    asked_at = world.clock() + timedelta(seconds=30)
+    report = await visit_ranking(
+        world, 200, reason=VisitReason.REFRESH, asked_at=asked_at, time_left=timedelta(seconds=10)
+    )
+    assert {one.rate.fetched_at for one in report.recorded} == {asked_at}
+    assert ranking_of(report).observed_at < asked_at
+
+
+async def test_of_two_coins_that_the_database_calls_one_currency_the_first_has_its_place(
+    both: tuple[World, Upstreams], tmp_path: Path
+) -> None:
+    world, _ = both
+    first = ranking_of(await visit(world))
+    one, other = first.currency_ids[3], first.currency_ids[120]
+    database = sqlite3.connect(tmp_path / "test.db")
+    with database:
+        changed = database.execute(
+            "UPDATE currency_aliases SET currency_id = ? WHERE currency_id = ?", (one, other)
+        )
+    database.close()
+    assert changed.rowcount == 1
+    report = await visit(world)
+    ids = ranking_of(report).currency_ids
+    assert len(ids) == len(set(ids)) == 199
+    assert one in ids[:20]
+    assert sum(rate.rate.currency_id == one for rate in report.recorded) == 1

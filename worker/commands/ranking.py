@@ -31,6 +31,7 @@ class RankingRefresh:
         )
         if report.failure:
             log.warning("ranking not refreshed", detail=report.failure.detail)
-            return [RefreshFailed(command_id=command.id, failures=(report.failure,)) for command in commands]
+            ends = [RefreshFailed(command_id=command.id, failures=(report.failure,)) for command in commands]
+            return [*report.facts(), *ends]
         log.info("ranking refreshed", rates=len(report.recorded))
         return report.facts([command.id for command in commands])

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import structlog
 
-from shared.domain.visit import Failure, VisitReason
+from shared.domain.visit import VisitReason
 from shared.errors import FreshrateError
 from shared.messages import Fact, RefreshFailed, RefreshRates
 from shared.opening import World
+from shared.visit_journal import told
 from shared.visitor import VisitReport, facts_of
 from worker.commands.handler import asked_at
 
@@ -16,9 +17,6 @@ log = structlog.get_logger(__name__)
 
 MANY = 100
 """A command for more currencies than this may be served by a listing: that is where it begins to be cheaper than quotes."""
-
-MOST_TOLD = 5
-"""Currencies that the log names for one reason."""
 
 
 class RatesRefresh:
@@ -40,7 +38,7 @@ class RatesRefresh:
             "refreshed",
             currencies=len(report.recorded) + len(report.failures),
             recorded=len(report.recorded),
-            failures=_told(report.failures),
+            failures=told((one.currency_id, one.detail) for one in report.failures),
         )
         return [*facts_of(report, [command.id for command in commands]), *_failures(commands, report)]
 
@@ -61,17 +59,6 @@ async def _ranks(commands: Sequence[RefreshRates], world: World) -> dict[int, in
         log.warning("no ranks: quotes are asked for", error=str(error))
         return {}
     return {one.id: one.rank for one in catalog if one.id in long and one.rank is not None}
-
-
-def _told(failures: Sequence[Failure]) -> list[str]:
-    """One line for each reason: a source that is down fails a whole list for one."""
-    by_detail: dict[str, list[str]] = {}
-    for failure in failures:
-        by_detail.setdefault(failure.detail, []).append(str(failure.currency_id))
-    return [
-        f"{', '.join(ids[:MOST_TOLD])}{f' and {len(ids) - MOST_TOLD} more' if len(ids) > MOST_TOLD else ''}: {detail}"
-        for detail, ids in by_detail.items()
-    ]
 
 
 def _failures(commands: Sequence[RefreshRates], report: VisitReport) -> list[RefreshFailed]:

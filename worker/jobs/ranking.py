@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 import structlog
 
 from shared.domain.visit import VisitReason
+from shared.errors import FreshrateError
 from shared.messages import Role
 from shared.opening import World
 from shared.visitor import facts_of
 from worker.announce import announce
 from worker.catalog import PATIENCE
 from worker.job import Job
-from worker.pace import pace_of_rankings
+from worker.pace import pace_of_rankings, spared_sources
 from worker.ranking_visit import length_of_polls, visit_ranking
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ NEWCOMERS_TIME = timedelta(seconds=10)
 
 async def poll_ranking(world: World) -> datetime | None:
     started_at = world.clock()
-    before = await world.storage.last_ranking()
+    before = await world.storage.last_ranking(now=world.clock())
     report = await visit_ranking(
         world,
         length_of_polls(world.settings),
@@ -31,11 +32,12 @@ async def poll_ranking(world: World) -> datetime | None:
         asked_at=started_at,
         time_left=TIME_LIMIT,
         patience=PATIENCE,
+        spared=await spared_sources(world),
     )
+    await announce(world.queue, report.facts())
     if report.ranking is None:
         log.warning("no ranking polled", detail=report.failure.detail if report.failure else None)
         return None
-    await announce(world.queue, report.facts())
     log.info(
         "ranking polled",
         source=report.ranking.source,
@@ -43,9 +45,11 @@ async def poll_ranking(world: World) -> datetime | None:
         rates=len(report.recorded),
     )
     known = before.currency_ids if before else ()
-    await _price_newcomers(
-        world, set(report.ranking.currency_ids[: world.settings.tracked_top]).difference(known)
-    )
+    newcomers = set(report.ranking.currency_ids[: world.settings.tracked_top]).difference(known)
+    try:
+        await _price_newcomers(world, newcomers)
+    except FreshrateError as error:
+        log.warning("newcomers not priced", error=str(error))
     return started_at
 
 

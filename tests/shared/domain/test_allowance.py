@@ -67,6 +67,46 @@ def test_the_credits_of_a_month_are_counted_and_start_anew_with_the_next() -> No
     assert (december.month, december.credits_spent) == ("2026-12", 4)
 
 
+def require(
+    allowance: Allowance, now: datetime = NOW, *, calls: int, per_minute: int = 0, month: int = 0
+) -> None:
+    """Each of one credit."""
+    allowance.require(
+        now=now, calls=calls, credits=calls, calls_per_minute=per_minute, credits_per_month=month
+    )
+
+
+def test_many_calls_are_required_at_once_and_told_when_all_may_be_made() -> None:
+    allowance = reserve(reserve(Allowance(), calls=4), after(10), calls=4)
+    require(allowance, after(20), calls=2, per_minute=4)
+    for calls, wait in ((3, 41), (4, 51)):
+        with pytest.raises(BudgetSpent, match=f"the {calls} calls") as caught:
+            require(allowance, after(20), calls=calls, per_minute=4)
+        assert caught.value.retry_after == pytest.approx(wait)
+        require(allowance, after(20 + wait), calls=calls, per_minute=4)
+
+
+def test_more_calls_than_a_minute_ever_has_are_told_as_that() -> None:
+    with pytest.raises(BudgetSpent, match="4 calls per minute is less than the 5 calls") as caught:
+        require(Allowance(), calls=5, per_minute=4)
+    assert caught.value.retry_after == 61
+
+
+def test_what_is_required_of_the_month_counts_together() -> None:
+    allowance = reserve(Allowance(), credits=7, month=10)
+    require(allowance, calls=3, month=10)
+    with pytest.raises(BudgetSpent, match="10 credits per month"):
+        require(allowance, calls=4, month=10)
+
+
+def test_nothing_is_required_of_a_source_that_is_closed() -> None:
+    with pytest.raises(SourceBlocked):
+        require(Allowance().blocked(until=after(1), because="told to stop"), calls=1)
+    with pytest.raises(BreakerOpen):
+        require(failed(Allowance(), 5), calls=1)
+    require(failed(Allowance(), 5), after(5), calls=1)
+
+
 @given(
     st.lists(
         st.tuples(st.floats(min_value=0, max_value=90), st.integers(min_value=1, max_value=5)), max_size=60

@@ -5,7 +5,9 @@ the reading of the version, the steps and the new version share one connection, 
 own. The import costs half a second and 40 MB: import this module only where something is pending.
 """
 
+import asyncio
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiosqlite
@@ -14,6 +16,7 @@ from alembic import command
 from alembic.config import Config
 
 from migrations.head import head_revision
+from shared.errors import StorageUnavailable
 from shared.storage import postgresql, sqlite
 from shared.storage.address import is_postgresql, place, sqlite_path
 
@@ -22,14 +25,30 @@ LOCK_KEY = 0x66726573_68726174
 SQLITE_LOCK_SECONDS = 60
 
 
-async def upgrade(database: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With others who use the tables of a live PostgreSQL."""
+
+    lock_seconds: float = 0.8
+    """Whoever else wants a table waits behind a step that waits for it, so a step gives up after this. Less than PostgreSQL's
+    deadlock_timeout of 1 s: a report that reads the tables in another order waits too, and is never ended for it."""
+    tries: int = 10
+    pause_seconds: float = 3.0
+    """Between two tries: those who waited are served."""
+
+    @property
+    def seconds(self) -> float:
+        return self.tries * self.lock_seconds + (self.tries - 1) * self.pause_seconds
+
+
+async def upgrade(database: str, *, patience: Patience = Patience()) -> None:
     """Brings the database at this URL to the newest schema. Waits while another process does.
 
-    Raises StorageUnavailable.
+    Raises StorageUnavailable, also where others keep the tables in use for longer than the patience lasts.
     """
     if is_postgresql(database):
         with postgresql.errors_of(place(database)):
-            await _upgrade_postgresql(database)
+            await _upgrade_postgresql_patiently(database, patience)
     else:
         with sqlite.errors_of(sqlite_path(database)):
             await _upgrade_sqlite(sqlite_path(database))
@@ -69,11 +88,29 @@ def _pending(dialect: str, version: str | None) -> list[str]:
     return script.statements
 
 
-async def _upgrade_postgresql(database: str) -> None:
+async def _upgrade_postgresql_patiently(database: str, patience: Patience) -> None:
+    for tries_left in reversed(range(patience.tries)):
+        try:
+            await _upgrade_postgresql(database, patience.lock_seconds)
+        except asyncpg.LockNotAvailableError as error:
+            if not tries_left:
+                raise StorageUnavailable(
+                    f"{place(database)} keeps its old schema: for {patience.seconds:.0f} s other transactions held tables "
+                    "that the upgrade changes. Let backups and reports end, or end them (pg_stat_activity lists them), and "
+                    "start again."
+                ) from error
+        else:
+            return
+        await asyncio.sleep(patience.pause_seconds)
+
+
+async def _upgrade_postgresql(database: str, lock_seconds: float) -> None:
+    """Once, as a whole. The limit of waiting is for tables alone: another process that upgrades is waited for."""
     connection = await asyncpg.connect(database)
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+            await connection.execute(f"SET LOCAL lock_timeout = {round(lock_seconds * 1000)}")
             known = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
             version = await connection.fetchval("SELECT version_num FROM alembic_version") if known else None
             for statement in _pending("postgresql", version):

@@ -62,7 +62,8 @@ class Storage(Protocol):
         """The currency of each of the source's ids that was decided on."""
 
     async def symbols(self, source: str, currency_ids: Collection[int]) -> dict[int, str]:
-        """The source's own symbol of those currencies that have an alias there."""
+        """The source's own symbol of those currencies that have an alias there. Where several of its coins are one currency:
+        the one by hand, else the one that was decided on first."""
 
     async def record_identities(
         self, source: str, identities: Sequence[Identity], *, decided_at: datetime
@@ -71,7 +72,10 @@ class Storage(Protocol):
 
         A coin that is none of the known currencies gets a local currency, once. A local one that now turned out to be a
         known currency is merged into it, and is no longer active; any other alias that there is stays as it is, but for its
-        symbol. Of many who decide on one coin at once, one decides.
+        symbol. Of many who decide on one coin at once, one decides; and no currency is given to two coins of the source: the
+        later one is local.
+        A decision by hand replaces any other alias. Another coin of the source that was that currency is none from then on:
+        it is what `identities` says of it, else its alias is gone until it is decided anew. History stays as it is.
         A decision for a currency that does not exist is refused with all the others: UnknownCurrency.
         """
 
@@ -88,11 +92,16 @@ class Storage(Protocol):
     ) -> Ranking:
         """Keeps the snapshot. Currencies must exist, else UnknownCurrency; each at most once."""
 
-    async def last_ranking(self) -> Ranking | None:
-        """The newest by (observed_at, id), of whatever source."""
+    async def last_ranking(self, *, now: datetime | None = None) -> Ranking | None:
+        """The newest by (observed_at, id), of whatever source. With `now` one that lies further in its future than
+        `MAX_AHEAD` does not count before its time: a worker's clock was ahead."""
 
-    async def ranking_as_of(self, moment: datetime) -> Ranking | None:
-        """The newest that was in force at that moment: observed and stored at or before it."""
+    async def ranking_as_of(
+        self, moment: datetime, *, places: int = 1, within: timedelta = timedelta(0)
+    ) -> Ranking | None:
+        """The newest that was in force at that moment: observed and stored at or before it. Where that is too short for a
+        list of so many `places`, the newest long enough that was observed `within` so much before the moment, if there is
+        one: a client who asks for less must not cut the lists of others."""
 
     async def top_as_of(
         self,

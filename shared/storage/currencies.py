@@ -3,12 +3,12 @@
 2147483647 sorts the unranked behind all others; the index of that order and the cursors hold the same number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.domain.currency import LARGEST_ID, CatalogEntry, Currency, CurrencyDetail, CurrencyKind
 from shared.domain.page import Cursor, Page
-from shared.storage.engine import OnEngine, Session
+from shared.storage.engine import Dialect, OnEngine, Session
 from shared.storage.paging import page_of
 from shared.storage.rows import alias_of, currency_of, metadata_of
 from shared.storage.text import containing, folded, is_searchable, storable
@@ -19,6 +19,10 @@ _ADD = """
                             symbol_folded, text_folded, renewed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
+_KNOWN_IDS = {
+    Dialect.POSTGRESQL: "SELECT id FROM currencies WHERE id = ANY($1::bigint[])",
+    Dialect.SQLITE: "SELECT id FROM currencies WHERE id IN (SELECT value FROM json_each($1))",
+}
 
 
 class Currencies(OnEngine):
@@ -53,7 +57,7 @@ class Currencies(OnEngine):
     async def add_currencies(self, entries: Sequence[CatalogEntry], *, stored_at: datetime) -> int:
         """One by one, for they are few: what the catalog lacks is what was listed since it was renewed."""
         async with self._engine.transaction() as session:
-            known = {row[0] for row in await session.fetch("SELECT id FROM currencies")}
+            known = await known_ids(session, self._engine.dialect, [entry.currency.id for entry in entries])
             missing = {one.currency.id: one for one in entries if one.currency.id not in known}
             added = [await write_new_currency(session, one, stored_at) for _, one in sorted(missing.items())]
         return sum(added)
@@ -113,6 +117,12 @@ class Currencies(OnEngine):
             sql += " ORDER BY coalesce(rank, 2147483647), id LIMIT $3"
         rows = await self._engine.fetch(sql, *args)
         return page_of([currency_of(row) for row in rows], cursor=cursor, limit=limit)
+
+
+async def known_ids(session: Session, dialect: Dialect, currency_ids: Iterable[int]) -> set[int]:
+    """Those of them that are there."""
+    possible = [one for one in currency_ids if 0 < one <= LARGEST_ID]
+    return {row[0] for row in await session.fetch(_KNOWN_IDS[dialect], possible)}
 
 
 async def write_new_currency(session: Session, entry: CatalogEntry, stored_at: datetime) -> int:

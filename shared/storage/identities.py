@@ -1,14 +1,17 @@
 """Which currency a source's coin is, as it was decided: aliases, and the local currencies that stand for unknown coins.
 
-A decision is for good, but for one: a local currency stands for its coin only until CoinMarketCap lists it. Then its
-aliases lead to the known currency, and it stays behind, merged, with the history that was stored under it.
+No currency is two coins of one source. A decision is for good, but for two cases. A local currency stands for its coin only
+until CoinMarketCap lists it. Then its aliases lead to the known currency, and it stays behind, merged, with the history
+that was stored under it. And what people have looked up replaces what a rule, or people before, decided: the alias changes,
+history does not.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.currency import FIRST_LOCAL_ID, CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
-from shared.domain.identity import Identity, SourceCoin
+from shared.domain.identity import DecidedBy, Identity, SourceCoin
 from shared.errors import UnknownCurrency
 from shared.storage.currencies import write_new_currency
 from shared.storage.engine import Dialect, OnEngine, Session, UnknownReference
@@ -20,12 +23,12 @@ _SYMBOLS = {
     Dialect.POSTGRESQL: """
         SELECT currency_id, symbol FROM currency_aliases
         WHERE source = $1 AND currency_id = ANY($2::bigint[]) AND symbol <> ''
-        ORDER BY decided_at DESC, source_id DESC
+        ORDER BY decided_by = 'hand', decided_at DESC, source_id DESC
     """,
     Dialect.SQLITE: """
         SELECT currency_id, symbol FROM currency_aliases
         WHERE source = $1 AND currency_id IN (SELECT value FROM json_each($2)) AND symbol <> ''
-        ORDER BY decided_at DESC, source_id DESC
+        ORDER BY decided_by = 'hand', decided_at DESC, source_id DESC
     """,
 }
 _NEXT_ID = {
@@ -39,10 +42,10 @@ class Identities(OnEngine):
 
     async def aliases(self, source: str) -> dict[str, int]:
         known = await _known(self._engine, source)
-        return {source_id: currency_id for source_id, (currency_id, _) in known.items()}
+        return {source_id: alias.currency_id for source_id, alias in known.items()}
 
     async def symbols(self, source: str, currency_ids: Collection[int]) -> dict[int, str]:
-        """Where several of its coins are one currency, the one that was decided on first."""
+        """The last of several rows of one currency counts."""
         rows = await self._engine.fetch(_SYMBOLS[self._engine.dialect], source, list(currency_ids))
         return {row[0]: row[1] for row in rows}
 
@@ -59,43 +62,88 @@ class Identities(OnEngine):
             raise UnknownCurrency from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Alias:
+    currency_id: int
+    symbol: str
+    decided_by: str
+
+
 class _Ledger:
-    """One transaction that enters decisions. It is alone: on SQLite every writer is, on PostgreSQL by its lock."""
+    """One transaction that enters decisions. It is alone: on SQLite every writer is, on PostgreSQL by its lock. So what was
+    free when a decision was made may be given by now: what holds is what it reads itself."""
 
     def __init__(self, session: Session, dialect: Dialect, source: str, decided_at: datetime) -> None:
         self._session = session
         self._dialect = dialect
         self._source = source
         self._decided_at = decided_at
+        self._known: dict[str, _Alias] = {}
+        self._coins: dict[int, set[str]] = {}
+        """By currency."""
+        self._given_by_hand: set[int] = set()
 
     async def enter(self, identities: Sequence[Identity]) -> dict[str, int]:
-        """The currency of each source id."""
-        known = await _known(self._session, self._source)
+        """The currency of each source id. The hand table comes first, for what it takes from a coin is decided anew."""
+        self._known = await _known(self._session, self._source)
+        for source_id, alias in self._known.items():
+            self._coins.setdefault(alias.currency_id, set()).add(source_id)
         currency_ids: dict[str, int] = {}
         aliases: list[tuple[object, ...]] = []
         symbols: list[tuple[object, ...]] = []
-        for identity in {one.coin.source_id: one for one in identities}.values():
+        latest = {one.coin.source_id: one for one in identities}.values()
+        for identity in sorted(latest, key=lambda one: one.decided_by is not DecidedBy.HAND):
             source_id, symbol = storable(identity.coin.source_id), storable(identity.coin.symbol)
-            currency_id, known_symbol = known.get(source_id, (None, None))
-            decided = await self._decided(currency_id, identity)
-            if decided != currency_id:
-                aliases.append(
-                    (self._source, source_id, decided, symbol, identity.decided_by.value, self._decided_at)
-                )
-            elif symbol != known_symbol:
+            known = self._known.get(source_id)
+            decided = await self._decided(source_id, identity)
+            rule = identity.decided_by if decided == identity.currency_id else DecidedBy.NONE
+            if known is None or known.currency_id != decided or _is_confirmed(known, rule):
+                aliases.append((self._source, source_id, decided, symbol, rule.value, self._decided_at))
+            elif symbol != known.symbol:
                 symbols.append((self._source, source_id, symbol))
+            if known is not None:
+                self._coins[known.currency_id].discard(source_id)
+            self._coins.setdefault(decided, set()).add(source_id)
             currency_ids[identity.coin.source_id] = decided
         await self._write(aliases, symbols)
         return currency_ids
 
-    async def _decided(self, known: int | None, identity: Identity) -> int:
-        """`known`: the currency of the alias that there is."""
+    async def _decided(self, source_id: str, identity: Identity) -> int:
+        known = self._known.get(source_id)
+        wanted = await self._granted(source_id, identity)
         if known is None:
-            return identity.currency_id or await self._add_local(identity.coin)
-        if known < FIRST_LOCAL_ID or identity.currency_id is None or identity.currency_id >= FIRST_LOCAL_ID:
-            return known
-        await self._merge(known, identity.currency_id)
-        return identity.currency_id
+            return wanted or await self._add_local(identity.coin)
+        if wanted is None or wanted >= FIRST_LOCAL_ID:
+            return known.currency_id
+        if known.currency_id >= FIRST_LOCAL_ID:
+            await self._merge(known.currency_id, wanted)
+        elif identity.decided_by is not DecidedBy.HAND:
+            return known.currency_id
+        return wanted
+
+    async def _granted(self, source_id: str, identity: Identity) -> int | None:
+        """The currency that was decided on, where this coin may be it: no other coin of the source is, or the hand table
+        says that the other one is not."""
+        wanted = identity.currency_id
+        if wanted is None:
+            return None
+        others = self._coins.get(wanted, set()) - {source_id}
+        if identity.decided_by is DecidedBy.HAND:
+            if wanted in self._given_by_hand:
+                return None
+            self._given_by_hand.add(wanted)
+            await self._release(others)
+        elif others:
+            return None
+        return wanted
+
+    async def _release(self, source_ids: Collection[str]) -> None:
+        """Forgets what these coins are: they are decided anew when they are seen again."""
+        for source_id in sorted(source_ids):
+            await self._session.execute(
+                "DELETE FROM currency_aliases WHERE source = $1 AND source_id = $2", self._source, source_id
+            )
+            self._coins[self._known.pop(source_id).currency_id].discard(source_id)
 
     async def _add_local(self, coin: SourceCoin) -> int:
         added = 0
@@ -159,12 +207,17 @@ class _Ledger:
             )
 
 
-async def _known(session: Session, source: str) -> dict[str, tuple[int, str]]:
-    """Currency and symbol by source id."""
+def _is_confirmed(known: _Alias, rule: DecidedBy) -> bool:
+    """Whether people have now looked up what another rule had decided."""
+    return rule is DecidedBy.HAND and known.decided_by != DecidedBy.HAND.value
+
+
+async def _known(session: Session, source: str) -> dict[str, _Alias]:
+    """By source id."""
     rows = await session.fetch(
-        "SELECT source_id, currency_id, symbol FROM currency_aliases WHERE source = $1", source
+        "SELECT source_id, currency_id, symbol, decided_by FROM currency_aliases WHERE source = $1", source
     )
-    return {source_id: (currency_id, symbol) for source_id, currency_id, symbol in rows}
+    return {row[0]: _Alias(row[1], row[2], row[3]) for row in rows}
 
 
 def _slug(name: str) -> str:

@@ -8,13 +8,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared.domain.ranking import Ranking, TopRow
+from shared.domain.rate import MAX_AHEAD
 from shared.errors import UnknownCurrency
+from shared.storage.currencies import known_ids
 from shared.storage.engine import Dialect, OnEngine
-from shared.storage.rates import EARLIEST
+from shared.storage.rates import EARLIEST, LATEST
 from shared.storage.rows import ranking_of, top_row_of
 
 _RANKINGS = "SELECT id, source, observed_at, stored_at, currency_ids, is_whole FROM rankings"
 _NEWEST = " ORDER BY observed_at DESC, id DESC LIMIT 1"
+_IN_FORCE = " WHERE observed_at <= $1 AND stored_at <= $1"
+_LONG_ENOUGH = {
+    Dialect.POSTGRESQL: " AND observed_at >= $2 AND (is_whole OR cardinality(currency_ids) >= $3)",
+    Dialect.SQLITE: " AND observed_at >= $2 AND (is_whole OR json_array_length(currency_ids) >= $3)",
+}
 # The newest rate of a currency in force: one look-up in its index, backwards from the moment.
 _NEWEST_RATE = """
     (
@@ -62,8 +69,8 @@ class Rankings(OnEngine):
         if len(set(currency_ids)) != len(currency_ids):
             raise ValueError("a currency stands in the ranking twice")
         async with self._engine.transaction() as session:
-            known = {row[0] for row in await session.fetch("SELECT id FROM currencies")}
-            if not known.issuperset(currency_ids):
+            known = await known_ids(session, self._engine.dialect, currency_ids)
+            if len(known) != len(currency_ids):
                 raise UnknownCurrency
             number = await session.fetchval(
                 """
@@ -85,15 +92,25 @@ class Rankings(OnEngine):
             is_whole=is_whole,
         )
 
-    async def last_ranking(self) -> Ranking | None:
-        row = await self._engine.fetchrow(_RANKINGS + _NEWEST)
+    async def last_ranking(self, *, now: datetime | None = None) -> Ranking | None:
+        latest = LATEST if now is None else now + MAX_AHEAD
+        row = await self._engine.fetchrow(_RANKINGS + " WHERE observed_at <= $1" + _NEWEST, latest)
         return None if row is None else ranking_of(row)
 
-    async def ranking_as_of(self, moment: datetime) -> Ranking | None:
+    async def ranking_as_of(
+        self, moment: datetime, *, places: int = 1, within: timedelta = timedelta(0)
+    ) -> Ranking | None:
+        row = await self._engine.fetchrow(_RANKINGS + _IN_FORCE + _NEWEST, moment)
+        newest = None if row is None else ranking_of(row)
+        if newest is None or newest.covers(places):
+            return newest
         row = await self._engine.fetchrow(
-            _RANKINGS + " WHERE observed_at <= $1 AND stored_at <= $1" + _NEWEST, moment
+            _RANKINGS + _IN_FORCE + _LONG_ENOUGH[self._engine.dialect] + _NEWEST,
+            moment,
+            _before(moment, within),
+            places,
         )
-        return None if row is None else ranking_of(row)
+        return newest if row is None else ranking_of(row)
 
     async def top_as_of(
         self,
@@ -106,13 +123,17 @@ class Rankings(OnEngine):
     ) -> list[TopRow]:
         """In one statement, whose text depends on how many sources there are. One look-up follows another only where
         that found nothing."""
-        since = max(moment - min(stale_after, moment - EARLIEST), EARLIEST)
-        preferred = (since, *sources) if sources else ()
+        preferred = (_before(moment, stale_after), *sources) if sources else ()
         sql = _top(self._engine.dialect, len(sources))
         rows = await self._engine.fetch(sql, list(currency_ids), moment, *preferred)
         if len(rows) != len(currency_ids):
             raise UnknownCurrency
         return [top_row_of(row, rank=rank) for rank, row in enumerate(rows, first_rank)]
+
+
+def _before(moment: datetime, by: timedelta) -> datetime:
+    """No earlier than any database's first time."""
+    return max(moment - min(by, max(moment - EARLIEST, timedelta(0))), EARLIEST)
 
 
 def _top(dialect: Dialect, sources: int) -> str:

@@ -5,7 +5,8 @@ import io
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from deploy.servers.postgresql import PostgresServer
 from migrations.head import VERSIONS, head_revision
-from migrations.upgrade import configuration, upgrade
+from migrations.upgrade import LOCK_KEY, Patience, configuration, upgrade
 from shared.domain.currency import FIRST_LOCAL_ID
 from shared.domain.identity import DecidedBy, Identity, SourceCoin
 from shared.domain.times import EPOCH
@@ -24,6 +25,7 @@ from shared.errors import StorageUnavailable
 from shared.settings import Settings
 from shared.storage import open_storage
 from tests.servers import PROJECT
+from tests.waiting import until
 
 
 async def apply_by_hand(database: str) -> tuple[int, str]:
@@ -142,12 +144,96 @@ async def test_a_sqlite_file_with_data_comes_from_0002_to_the_newest(tmp_path: P
     await check_that_all_is_kept(f"sqlite:///{path}")
 
 
-async def test_a_postgresql_with_data_comes_from_0002_to_the_newest(empty_postgresql_url: str) -> None:
+@pytest.fixture
+async def of_0002(empty_postgresql_url: str) -> str:
+    """A PostgreSQL of an older version, with data."""
     connection = await asyncpg.connect(empty_postgresql_url)
     await connection.execute(steps("postgresql", to="0002"))
     await connection.execute(OF_0002.format(time="'1970-01-01Z'", ids="'{1, 2781}'"))
     await connection.close()
-    await check_that_all_is_kept(empty_postgresql_url)
+    return empty_postgresql_url
+
+
+async def test_a_postgresql_with_data_comes_from_0002_to_the_newest(of_0002: str) -> None:
+    await check_that_all_is_kept(of_0002)
+
+
+@asynccontextmanager
+async def long_read(database: str, table: str) -> AsyncIterator[None]:
+    """As of a backup: a transaction that has read a table and stays open."""
+    connection = await asyncpg.connect(database)
+    try:
+        async with connection.transaction():
+            await connection.fetch(f"SELECT * FROM {table}")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until_waiting(observer: "asyncpg.Connection[asyncpg.Record]", mode: str) -> None:
+    """Until somebody waits for a lock of this mode in this database."""
+
+    async def is_waiting() -> bool:
+        return bool(
+            await observer.fetchval(
+                """
+                SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = $1
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """,
+                mode,
+            )
+        )
+
+    await until(is_waiting, seconds=20, what=f"a wait for {mode}")
+
+
+@pytest.mark.parametrize("table", ["currency_aliases", "rankings"])
+async def test_an_upgrade_behind_a_long_read_lets_others_read_and_goes_through_after_it(
+    of_0002: str, table: str
+) -> None:
+    observer = await asyncpg.connect(of_0002)
+    async with long_read(of_0002, table):
+        patience = Patience(lock_seconds=0.5, tries=1000, pause_seconds=0.01)
+        upgrading = asyncio.create_task(upgrade(of_0002, patience=patience))
+        # The reader that waits behind the step that waits.
+        await observer.execute("SET statement_timeout = '10s'")
+        for other in ("currency_aliases", "rankings"):
+            await until_waiting(observer, "AccessExclusiveLock")
+            assert len(await observer.fetch(f"SELECT source FROM {other}")) == 1
+        assert not upgrading.done()
+    await upgrading
+    await observer.close()
+    await check_that_all_is_kept(of_0002)
+
+
+async def test_an_upgrade_gives_up_where_others_hold_on_and_changes_nothing(of_0002: str) -> None:
+    async with long_read(of_0002, "rankings"):
+        patience = Patience(lock_seconds=0.05, tries=2, pause_seconds=0.01)
+        with pytest.raises(
+            StorageUnavailable, match=r"keeps its old schema.*end them.*start again"
+        ) as raised:
+            await upgrade(of_0002, patience=patience)
+    assert "does not answer" not in str(raised.value)
+    connection = await asyncpg.connect(of_0002)
+    assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0002"
+    assert "symbol" not in dict(await connection.fetchrow("SELECT * FROM currency_aliases") or {})
+    await connection.close()
+
+
+async def test_who_finds_another_upgrade_under_way_waits_for_it_however_long(of_0002: str) -> None:
+    """Only tables are waited for briefly."""
+    observer = await asyncpg.connect(of_0002)
+    async with observer.transaction():
+        await observer.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+        patience = Patience(lock_seconds=0.001, tries=1, pause_seconds=0)
+        upgrading = asyncio.create_task(upgrade(of_0002, patience=patience))
+        await until_waiting(observer, "ExclusiveLock")
+        # Many times the limit.
+        await observer.execute("SELECT pg_sleep(0.1)")
+        assert not upgrading.done()
+    await upgrading
+    await observer.close()
+    await check_that_all_is_kept(of_0002)
 
 
 async def test_a_step_that_fails_leaves_nothing_behind(

@@ -8,16 +8,32 @@ from shared.domain.currency import FIRST_LOCAL_ID, Currency, CurrencyAlias, Curr
 from shared.domain.identity import DecidedBy, Identity, SourceCoin
 from shared.errors import UnknownCurrency
 from shared.ports import Storage
+from shared.storage.sql_storage import SqlStorage
 from tests.contract.storage.samples import NOW, SECOND, entry, load_currencies, observation
 
 HERE, ELSEWHERE = "cryptocompare", "another"
 
 
 def identity(
-    source_id: str, currency_id: int | None = None, *, symbol: str = "SYM", name: str = "Some Coin (2.0)"
+    source_id: str,
+    currency_id: int | None = None,
+    *,
+    symbol: str = "SYM",
+    name: str = "Some Coin (2.0)",
+    decided_by: DecidedBy | None = None,
 ) -> Identity:
-    decided_by = DecidedBy.NONE if currency_id is None else DecidedBy.UNIQUE_NAME
-    return Identity(SourceCoin(source_id=source_id, symbol=symbol, name=name), currency_id, decided_by)
+    rule = decided_by or (DecidedBy.NONE if currency_id is None else DecidedBy.UNIQUE_NAME)
+    return Identity(SourceCoin(source_id=source_id, symbol=symbol, name=name), currency_id, rule)
+
+
+def by_hand(source_id: str, currency_id: int, *, symbol: str = "SYM") -> Identity:
+    return identity(source_id, currency_id, symbol=symbol, decided_by=DecidedBy.HAND)
+
+
+async def rules(storage: Storage, currency_id: int) -> list[tuple[str, str]]:
+    """The coins of a currency here, with the rules that made them so."""
+    aliases = (await detail(storage, currency_id)).aliases
+    return [(one.source_id, one.decided_by) for one in aliases if one.source == HERE]
 
 
 @pytest.fixture
@@ -68,10 +84,98 @@ async def test_symbols_are_of_one_source_and_of_the_currencies_that_were_asked_f
     assert await stocked.symbols(HERE, []) == {}
 
 
-async def test_of_two_coins_of_one_currency_the_first_decided_names_it(stocked: Storage) -> None:
-    await stocked.record_identities(HERE, [identity("z", 1, symbol="FIRST")], decided_at=NOW)
-    await stocked.record_identities(HERE, [identity("a", 1, symbol="SECOND")], decided_at=NOW + SECOND)
-    assert await stocked.symbols(HERE, [1]) == {1: "FIRST"}
+async def test_of_several_coins_of_one_currency_the_hand_tables_names_it_else_the_first_decided(
+    stocked: Storage,
+) -> None:
+    """No decision makes a second one: such rows come of people, or of a version before this."""
+    assert isinstance(stocked, SqlStorage)
+    for source_id, rule, seconds in (("z", "unique-name", 0), ("a", "none", 1), ("b", "hand", 2)):
+        await stocked._engine.execute(
+            """
+            INSERT INTO currency_aliases (source, source_id, currency_id, symbol, decided_by, decided_at)
+            VALUES ($1, $2, 1, $3, $4, $5)
+            """,
+            HERE,
+            source_id,
+            source_id.upper(),
+            rule,
+            NOW + seconds * SECOND,
+        )
+        assert await stocked.symbols(HERE, [1]) == {1: "B" if rule == "hand" else "Z"}
+    assert await stocked.record_identities(HERE, [by_hand("b", 1)], decided_at=NOW) == {"b": 1}
+    assert await stocked.aliases(HERE) == {"b": 1}
+
+
+async def test_a_currency_that_another_coin_of_the_source_is_makes_a_local_one(stocked: Storage) -> None:
+    local = FIRST_LOCAL_ID
+    await stocked.record_identities(HERE, [identity("a", 1)], decided_at=NOW)
+    assert await stocked.record_identities(HERE, [identity("b", 1)], decided_at=NOW) == {"b": local}
+    assert await stocked.record_identities(HERE, [identity("b", 1)], decided_at=NOW) == {"b": local}
+    assert await rules(stocked, local) == [("b", "none")]
+    assert (await detail(stocked, local)).currency.is_active
+    given = [identity("c", 2), identity("d", 2)]
+    assert await stocked.record_identities(HERE, given, decided_at=NOW) == {"c": 2, "d": local + 1}
+    assert await stocked.record_identities(ELSEWHERE, [identity("b", 1)], decided_at=NOW) == {"b": 1}
+
+
+async def test_the_hand_table_replaces_what_another_rule_decided(stocked: Storage) -> None:
+    await stocked.record_identities(HERE, [identity("a", 1, symbol="OLD")], decided_at=NOW)
+    later = NOW + SECOND
+    for _ in range(2):
+        given = [by_hand("a", 2, symbol="NEW")]
+        assert await stocked.record_identities(HERE, given, decided_at=later) == {"a": 2}
+    assert (await detail(stocked, 1)).aliases == ()
+    assert (await detail(stocked, 2)).aliases == (
+        CurrencyAlias(source=HERE, source_id="a", symbol="NEW", decided_by="hand", decided_at=later),
+    )
+    assert await stocked.record_identities(HERE, [identity("a", 3)], decided_at=later) == {"a": 2}
+    assert await stocked.record_identities(HERE, [identity("b", 1)], decided_at=later) == {"b": 1}
+    assert await stocked.record_identities(HERE, [by_hand("a", 3)], decided_at=later) == {"a": 3}
+
+
+async def test_what_the_hand_table_confirms_is_its_own_from_then_on(stocked: Storage) -> None:
+    await stocked.record_identities(HERE, [identity("a", 1)], decided_at=NOW)
+    await stocked.record_identities(HERE, [by_hand("a", 1)], decided_at=NOW + SECOND)
+    assert await rules(stocked, 1) == [("a", "hand")]
+
+
+@pytest.mark.parametrize("before", [DecidedBy.SYMBOL_AND_NAME, DecidedBy.HAND])
+async def test_the_hand_table_takes_a_currency_from_the_coin_that_was_it(
+    stocked: Storage, before: DecidedBy
+) -> None:
+    await stocked.record_identities(HERE, [identity("wrong", 1, decided_by=before)], decided_at=NOW)
+    await stocked.record_identities(ELSEWHERE, [identity("wrong", 1)], decided_at=NOW)
+    await stocked.record_identities(HERE, [by_hand("right", 1)], decided_at=NOW)
+    assert await stocked.aliases(HERE) == {"right": 1}
+    assert await stocked.aliases(ELSEWHERE) == {"wrong": 1}
+    again = await stocked.record_identities(HERE, [identity("wrong", 1)], decided_at=NOW)
+    assert again == {"wrong": FIRST_LOCAL_ID}
+
+
+async def test_what_the_hand_table_takes_is_decided_anew_in_the_same_visit(stocked: Storage) -> None:
+    """And the currency that its coin was before is free for others."""
+    given = [identity("a", 1), identity("b", 2), identity("c")]
+    await stocked.record_identities(HERE, given, decided_at=NOW)
+    await stocked.record_rates([observation(1, source=HERE)], fetched_at=NOW, stored_at=NOW)
+    given = [identity("a", 2), by_hand("b", 1), identity("c")]
+    assert await stocked.record_identities(HERE, given, decided_at=NOW) == {
+        "a": 2,
+        "b": 1,
+        "c": FIRST_LOCAL_ID,
+    }
+    assert (await rules(stocked, 1), await rules(stocked, 2)) == ([("b", "hand")], [("a", "unique-name")])
+    given = [identity("b"), by_hand("c", 1)]
+    assert await stocked.record_identities(HERE, given, decided_at=NOW) == {"b": FIRST_LOCAL_ID + 1, "c": 1}
+    assert (await detail(stocked, FIRST_LOCAL_ID)).merged_into == 1
+    assert len(await stocked.last_rates([1])) == 1
+
+
+async def test_of_two_lines_of_one_hand_table_for_one_currency_the_first_counts(stocked: Storage) -> None:
+    await stocked.record_identities(HERE, [identity("b", 2)], decided_at=NOW)
+    given = [by_hand("a", 1), by_hand("b", 1), by_hand("c", 1)]
+    recorded = await stocked.record_identities(HERE, given, decided_at=NOW)
+    assert recorded == {"a": 1, "b": 2, "c": FIRST_LOCAL_ID}
+    assert await stocked.aliases(HERE) == recorded
 
 
 async def test_a_symbol_that_another_coin_has_now_is_no_longer_asked_for(stocked: Storage) -> None:
@@ -215,6 +319,23 @@ async def test_of_many_who_decide_at_once_one_decides(storages: tuple[Storage, S
     assert await storages[0].aliases(HERE) == recorded[0]
     local = [one.id for one in await storages[0].catalog() if one.kind is CurrencyKind.LOCAL]
     assert local == sorted(recorded[0][one] for one in "bc")
+
+
+async def test_of_two_visits_that_give_one_currency_to_two_coins_one_does(
+    storages: tuple[Storage, Storage],
+) -> None:
+    """Each sees the currency free: a poll sees one of the coins, a refresh of more places both."""
+    await load_currencies(storages[0], 20)
+    for number in range(1, 21):
+        one, other = f"x{number}", f"y{number}"
+        poll, refresh = await asyncio.gather(
+            storages[0].record_identities(HERE, [identity(one, number)], decided_at=NOW),
+            storages[1].record_identities(HERE, [identity(other, number), identity(one)], decided_at=NOW),
+        )
+        aliases = await storages[0].aliases(HERE)
+        assert (aliases[one], aliases[other]) == (poll[one], refresh[other])
+        assert poll[one] == refresh[one] or refresh[one] >= FIRST_LOCAL_ID
+        assert sorted(aliases.values()) == sorted(set(aliases.values()))
 
 
 async def test_two_sources_that_find_an_unknown_coin_at_once_do_not_share_an_id(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.domain.ranking import LONGEST_RANKING, Ranking
+from shared.domain.rate import MAX_AHEAD
 from shared.errors import UnknownCurrency
 from shared.ports import Storage
 from tests.contract.storage.samples import NOW, SECOND, SOURCE, load_currencies
@@ -108,6 +109,32 @@ async def test_what_was_stored_later_was_not_known_yet(stocked: Storage) -> None
     assert await stocked.last_ranking() == late
 
 
+async def test_a_ranking_from_a_clock_that_was_ahead_waits_for_its_time(stocked: Storage) -> None:
+    """Neither the newest nor in force before."""
+    ahead = await record(stocked, [1], at=NOW + HOUR)
+    assert await stocked.last_ranking(now=NOW) is None
+    true = await record(stocked, [2])
+    assert await stocked.last_ranking(now=NOW) == true
+    assert await stocked.last_ranking(now=NOW + HOUR - MAX_AHEAD - SECOND) == true
+    assert await stocked.last_ranking(now=NOW + HOUR - MAX_AHEAD) == ahead
+    assert await stocked.ranking_as_of(NOW + HOUR - SECOND) == true
+    after = await record(stocked, [3], at=NOW + HOUR + SECOND)
+    assert await stocked.last_ranking(now=NOW + HOUR) == after
+    assert await stocked.last_ranking() == after
+
+
+@pytest.mark.parametrize("moment", EVER)
+async def test_the_newest_is_asked_for_at_any_time(stocked: Storage, moment: datetime) -> None:
+    recorded = await record(stocked, [1])
+    assert await stocked.last_ranking(now=moment) == (recorded if moment > NOW else None)
+
+
+@pytest.mark.parametrize("unknown", [77, 0, -1, 2**63 - 1, 2**63, 10**30])
+async def test_a_currency_that_no_database_can_hold_is_unknown_too(stocked: Storage, unknown: int) -> None:
+    with pytest.raises(UnknownCurrency):
+        await record(stocked, [1, unknown])
+
+
 async def test_a_currency_that_is_not_there_or_stands_twice_is_refused(stocked: Storage) -> None:
     with pytest.raises(UnknownCurrency):
         await record(stocked, [1, 77])
@@ -124,3 +151,20 @@ async def test_rankings_of_two_processes_are_all_kept(storages: tuple[Storage, S
     assert len({one.id for one in recorded}) == 9
     for one in recorded:
         assert await storages[0].ranking_as_of(one.observed_at) == one
+
+
+async def test_a_shorter_ranking_does_not_cut_the_lists_of_others(stocked: Storage) -> None:
+    """As for the list of now: the newest that is long enough holds, unless it is too old."""
+    long = await record(stocked, [1, 2, 3, 4])
+    short = await record(stocked, [2, 1], at=NOW + SECOND)
+    moment, minute = NOW + 2 * SECOND, timedelta(minutes=1)
+    assert await stocked.ranking_as_of(moment, places=2, within=minute) == short
+    assert await stocked.ranking_as_of(moment, places=3, within=minute) == long
+    assert await stocked.ranking_as_of(moment, places=4, within=SECOND) == short
+    assert await stocked.ranking_as_of(moment, places=5, within=minute) == short
+    assert await stocked.ranking_as_of(NOW + minute, places=3, within=minute) == long
+    whole = await record(stocked, [3, 1], at=moment, is_whole=True)
+    assert await stocked.ranking_as_of(moment, places=5, within=minute) == whole
+    unheard = await record(stocked, [4, 3, 2, 1], at=moment, stored_at=moment + minute)
+    assert await stocked.ranking_as_of(moment, places=4, within=minute) == whole
+    assert await stocked.ranking_as_of(moment + minute, places=4, within=2 * minute) == unheard

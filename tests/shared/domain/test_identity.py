@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.currency import Currency, CurrencyKind
-from shared.domain.identity import DecidedBy, SourceCoin, decide
+from shared.domain.identity import CurrencyIndex, DecidedBy, SourceCoin, decide
 
 NONE = (None, DecidedBy.NONE)
 
@@ -147,6 +147,15 @@ def test_of_two_equally_good_matches_the_first_wins() -> None:
     assert decided(coins, [HOLO]) == [(2682, DecidedBy.SYMBOL_AND_NAME), NONE]
     by_hand = {"1": 2682, "2": 2682}
     assert decided(coins, [HOLO], by_hand=by_hand) == [(2682, DecidedBy.HAND), NONE]
+
+
+def test_an_index_serves_any_number_of_decisions() -> None:
+    index = CurrencyIndex([HOLO, HYDRO, currency(3, "HOT", "Dead", is_active=False)])
+    for price, expected in ((None, None), ("1", 2682)):
+        coins = [coin("hot", "Holochain", price)]
+        [one] = decide(coins, currencies=index, prices={2682: Decimal(1)}, by_hand={}, taken=())
+        assert one.currency_id == expected
+    assert index.with_symbols({"hot", "none"}) == {2682, 2430}
 
 
 few = st.sampled_from(["A", "B", "a*", "C", "A b"])

@@ -175,3 +175,9 @@ async def test_a_spare_connection_that_broke_meanwhile_is_replaced_unnoticed(
 async def test_a_certificate_that_is_not_the_hosts_is_no_mistake_in_the_url() -> None:
     with pytest.raises(StorageUnavailable, match="certificate verify failed"), postgresql.errors_of("db"):
         raise ssl.SSLCertVerificationError(1, "certificate verify failed: Hostname mismatch")
+
+
+def test_a_driver_that_loses_its_connection_in_an_answer_is_storage_unavailable() -> None:
+    lost = asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+    with pytest.raises(StorageUnavailable, match="does not answer"), postgresql.errors_of("host/name"):
+        raise lost

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
@@ -13,8 +13,7 @@ from shared.domain.page import Cursor
 from shared.domain.times import EPOCH, iso, time_from_iso
 
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
-_UNIX_SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_MAX_MOMENT = 40
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
 class DecimalText(fields.Field[Decimal]):
@@ -50,21 +49,33 @@ class PlainInteger(fields.Field[int]):
 class Moment(fields.Field[datetime]):
     """ISO 8601 (without zone: UTC) or Unix seconds."""
 
+    longest: ClassVar[int] = 40
+    unix_seconds: ClassVar[str] = r"-?[0-9]{1,10}(\.[0-9]{1,6})?"
+    """All that matches is a moment, of 1653 to 2286."""
+
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> datetime:  # noqa: ANN401 - marshmallow's signature
-        if not isinstance(value, str) or len(value) > _MAX_MOMENT or not value.isascii():
+        if not isinstance(value, str) or len(value) > self.longest or not value.isascii():
             raise ValidationError("Must be ISO 8601 or Unix seconds.")
         if " " in value:
             raise ValidationError("Has a blank. A + in a query must be written as %2B.")
         try:
-            if _UNIX_SECONDS.fullmatch(value):
-                return EPOCH + timedelta(seconds=float(value))
-            return time_from_iso(value)
+            return self._moment(value)
         except (ValueError, OverflowError):
             raise ValidationError("Must be ISO 8601 or Unix seconds.") from None
+
+    def _moment(self, text: str) -> datetime:
+        if re.fullmatch(self.unix_seconds, text):
+            return EPOCH + timedelta(seconds=float(text))
+        if _NUMBER.fullmatch(text):
+            # Milliseconds, for one, may pass for a date without dashes.
+            raise ValueError(text)
+        return time_from_iso(text)
 
 
 class PastMoment(Moment):
     """A moment that data can be of: not before 1970 in Unix seconds. That it is not in the future is for who has a clock."""
+
+    unix_seconds = Moment.unix_seconds.removeprefix("-?")
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:  # noqa: ANN401 - marshmallow's signature
         if isinstance(value, str) and value.startswith("-"):

@@ -1,11 +1,11 @@
 """Refreshes on demand, whatever is refreshed: many ask, one goes.
 
-Waiters of one thing share a flight, registered before anything is sent. The first command goes at once; those that
-arrive while it is being submitted form the next submit. Whoever loses the claim waits for the holder's fact and, when
-the claim has run out and time is left, submits again, so a dead claim holder strands nobody.
+Waiters of one thing share a flight, registered before anything is sent. Whoever loses the claim waits for the holder's
+fact and, when the claim has run out and time is left, submits again, so a dead claim holder strands nobody.
 
 A flight ends with something fetched since it was asked for, with what came of the very command that it depends on, with
-an outage of the queue, or at its deadline. Cancelling a waiter ends nothing.
+an outage of the queue, or at its deadline. Cancelling a waiter ends nothing. How commands are submitted: `api.outbox`;
+what ends who is late: `api.deadlines`.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic
 
-import structlog
-
+from api.deadlines import REASON_SECONDS, Deadlines
 from api.errors import error_of
 from api.flight import Flight, Key, Thing
+from api.outbox import Outbox
 from shared import tracing
 from shared.domain.times import Clock
 from shared.domain.visit import Failure, FailureKind
@@ -26,12 +26,6 @@ from shared.errors import DeadlineExceeded, FreshrateError, QueueUnavailable, Wo
 from shared.messages import Command, RefreshFailed, Role
 from shared.ports import LostClaim, Queue
 
-log = structlog.get_logger(__name__)
-
-SUBMIT_SECONDS = 1.5
-"""A queue that does not answer within this is down: whoever waits hears it within 2 s."""
-DEPTH_SECONDS = 0.2
-"""At the deadline: to learn whether a worker is alive, so the answer says what is wrong."""
 WORTH_ANOTHER = 0.05
 """Seconds that must be left to submit again."""
 REMEMBERED_FAILURES = 1000
@@ -46,16 +40,21 @@ class Flights(ABC, Generic[Key, Thing]):
     """Commands."""
 
     def __init__(self, *, queue: Queue, clock: Clock, timeout: float) -> None:
-        self._queue = queue
         self._clock = clock
         self.patience = timeout
         """Seconds that a waiter waits at most."""
         self._flights: dict[Key, Flight[Key, Thing]] = {}
-        self._outbox: list[Command] = []
         self._again: dict[Key, Flight[Key, Thing]] = {}
-        self._sender: asyncio.Task[None] | None = None
-        self._late: list[Flight[Key, Thing]] = []
-        self._undertaker: asyncio.Task[None] | None = None
+        self._outbox = Outbox(
+            queue=queue,
+            role=self.role,
+            most=self.most_per_submit,
+            renewed=self._renewed,
+            wait=self._wait,
+            follow=self._follow_all,
+            fail=self._end_of,
+        )
+        self._deadlines: Deadlines[Key, Thing] = Deadlines(queue=queue, role=self.role, end=self._end)
         self._failures: OrderedDict[str, RefreshFailed] = OrderedDict()
         self._refusal: QueueUnavailable | None = None
         self._is_stopped = False
@@ -91,15 +90,12 @@ class Flights(ABC, Generic[Key, Thing]):
 
     # What is asked for
 
-    async def fly(
-        self, keys: Collection[Key], *, request_id: str, patience: float | None = None
-    ) -> dict[Key, Thing | FreshrateError]:
-        """Waits for each of these, by one command for those that nobody flies yet; each has an outcome of its own.
-        `patience`: seconds, where they are not the usual ones."""
+    async def fly(self, keys: Collection[Key], *, request_id: str) -> dict[Key, Thing | FreshrateError]:
+        """Waits for each of these, by one command for those that nobody flies yet; each has an outcome of its own."""
         wanted = list(dict.fromkeys(keys))
         if self._refusal is not None:
             return dict.fromkeys(wanted, self._refusal)
-        deadline = asyncio.get_running_loop().time() + (self.patience if patience is None else patience)
+        deadline = asyncio.get_running_loop().time() + self.patience
         flights = self._board(wanted, request_id, deadline)
         return {flight.key: await self._ride(flight, request_id, deadline) for flight in flights}
 
@@ -125,13 +121,9 @@ class Flights(ABC, Generic[Key, Thing]):
 
     async def _within(self, flight: Flight[Key, Thing], deadline: float) -> Thing | FreshrateError:
         """The outcome; a flight that goes on for longer than this waiter has is left to those who have more time."""
-        if flight.deadline <= deadline:
-            return await asyncio.shield(flight.ended)
-        try:
-            async with asyncio.timeout_at(deadline + DEPTH_SECONDS):
-                return await asyncio.shield(flight.ended)
-        except TimeoutError:
-            return DeadlineExceeded()
+        left = deadline + REASON_SECONDS - asyncio.get_running_loop().time()
+        await asyncio.wait([flight.ended], timeout=left)
+        return flight.ended.result() if flight.is_over else DeadlineExceeded()
 
     # What the stream of facts tells
 
@@ -185,10 +177,7 @@ class Flights(ABC, Generic[Key, Thing]):
 
     async def close(self) -> None:
         self.stop()
-        tasks = [one for one in (self._undertaker, self._sender) if one]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self._outbox.close(), self._deadlines.close())
 
     # Launching
 
@@ -204,67 +193,35 @@ class Flights(ABC, Generic[Key, Thing]):
                 floor=command.created_at,
                 deadline=deadline,
             )
-            flight.timers.append(asyncio.get_running_loop().call_at(deadline, self._expire, flight))
+            self._deadlines.watch(flight)
             self._flights[key] = flight
-        self._outbox.append(command)
-        self._start_sending()
+        self._outbox.post(command)
 
     def _submit(self, flight: Flight[Key, Thing]) -> None:
         """Asks anew for a flight that is under way."""
         if not flight.is_over and flight.time_left >= WORTH_ANOTHER:
             self._again[flight.key] = flight
-            self._start_sending()
+            self._outbox.send()
 
-    def _renew_commands(self) -> None:
+    def _renewed(self) -> Iterable[Command]:
         """One command for all that were asked for by one request and are asked for again."""
         groups: defaultdict[tuple[str, str], list[Flight[Key, Thing]]] = defaultdict(list)
         for flight in self._again.values():
             if not flight.is_over:
                 groups[flight.request_id, flight.traceparent].append(flight)
         self._again.clear()
+        commands = []
         for (request_id, traceparent), flights in groups.items():
             for some in self._per_command(flights):
                 command = self._command([flight.key for flight in some], request_id, traceparent)
                 for flight in some:
                     flight.command_id = command.id
-                self._outbox.append(command)
+                commands.append(command)
+        return commands
 
     def _per_command(self, flights: list[Flight[Key, Thing]]) -> Iterable[list[Flight[Key, Thing]]]:
         """Those that one command can ask for together."""
         yield flights
-
-    def _start_sending(self) -> None:
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send(), name="refresh sender")
-
-    async def _send(self) -> None:
-        """Submits until nothing waits. A queue that is down fails those that came meanwhile too."""
-        try:
-            while self._outbox or self._again:
-                self._renew_commands()
-                commands = self._outbox[: self.most_per_submit]
-                del self._outbox[: self.most_per_submit]
-                if commands:
-                    await self._send_some(commands)
-        finally:
-            self._sender = None
-
-    async def _send_some(self, commands: Sequence[Command]) -> None:
-        try:
-            async with asyncio.timeout(SUBMIT_SECONDS):
-                lost = await self._queue.submit(self.role, commands, wait=self._wait(commands))
-        except WorkerGone as error:
-            self._end_of(commands, error)
-        except (QueueUnavailable, TimeoutError) as error:
-            waiting, self._outbox = self._outbox, []
-            self._end_of([*commands, *waiting], QueueUnavailable())
-            log.warning("refresh not submitted", error=str(error) or "no answer in time")
-        except Exception:  # a defect there must leave nobody waiting
-            self._end_of(commands, QueueUnavailable())
-            log.exception("refresh not submitted")
-        else:
-            for claim in lost:
-                self._follow(claim, commands)
 
     def _wait(self, commands: Iterable[Command]) -> timedelta:
         """The longest that anybody waits for one of these."""
@@ -272,12 +229,17 @@ class Flights(ABC, Generic[Key, Thing]):
         seconds = max((flight.time_left for flight in flights if flight), default=0.0)
         return timedelta(seconds=max(seconds, WORTH_ANOTHER))
 
-    def _follow(self, claim: LostClaim, commands: Sequence[Command]) -> None:
-        """Another command visits already: from now on the flight depends on that one."""
-        key = self._claimed(claim, commands)
-        flight = None if key is None else self._flights.get(key)
-        if flight is None or all(flight.command_id != command.id for command in commands):
-            return
+    def _follow_all(self, lost: Iterable[LostClaim], commands: Sequence[Command]) -> None:
+        """Another command visits these already."""
+        sent = {command.id for command in commands}
+        for claim in lost:
+            key = self._claimed(claim, commands)
+            flight = None if key is None else self._flights.get(key)
+            if flight is not None and flight.command_id in sent:
+                self._follow(flight, claim)
+
+    def _follow(self, flight: Flight[Key, Thing], claim: LostClaim) -> None:
+        """From now on the flight depends on that command."""
         flight.command_id = claim.holder
         brought = [thing for command_ids, thing in flight.brought if claim.holder in command_ids]
         if brought:
@@ -311,33 +273,3 @@ class Flights(ABC, Generic[Key, Thing]):
             self._submit(flight)
         else:
             self._end(flight, error_of(failure))
-
-    def _expire(self, flight: Flight[Key, Thing]) -> None:
-        self._late.append(flight)
-        if self._undertaker is None:
-            self._undertaker = asyncio.create_task(self._end_late(), name="refresh deadline")
-
-    async def _end_late(self) -> None:
-        """One question to the queue for all that are late together."""
-        try:
-            while self._late:
-                late, self._late = self._late, []
-                outcome: FreshrateError = DeadlineExceeded()
-                try:
-                    outcome = await self._why_late()
-                finally:
-                    for flight in late:
-                        self._end(flight, outcome)
-        finally:
-            self._undertaker = None
-
-    async def _why_late(self) -> FreshrateError:
-        try:
-            async with asyncio.timeout(DEPTH_SECONDS):
-                depth = await self._queue.depth(self.role)
-        except QueueUnavailable as error:
-            return error
-        except TimeoutError:
-            log.warning("queue depth not known in time")
-            return DeadlineExceeded()
-        return DeadlineExceeded() if depth.workers else WorkerGone()

@@ -41,8 +41,6 @@ class ListedRate:
     rate: Rate
     newest_fetch: datetime
     """Of any source: when we last learned a price of it."""
-    preferred_fetch: datetime | None
-    """Of the preferred source."""
 
 
 class RateMemory:
@@ -60,8 +58,10 @@ class RateMemory:
         """By the id's text as it stands in a path, so the hot path needs no parsing."""
         self._reader = LastRateReader(storage, self._arrived, self._failed)
         self.newest_fetch: datetime | None = None
-        self.on_change: Callable[[int], None] = _nobody
-        """Told the id of each currency of which something changed."""
+        self.on_rate: Callable[[Rate], None] = _nobody
+        """Told of each rate that is news."""
+        self.on_forget: Callable[[int], None] = _nobody
+        """Told the id of each currency that is forgotten."""
 
     def learn(self, rates: Iterable[Rate], *, prolong: bool) -> None:
         """Takes what is newer. `prolong`: these are news (a fact, a visit), so their entries live on."""
@@ -80,10 +80,10 @@ class RateMemory:
     def _put(self, entry: _Entry, rate: Rate) -> None:
         entry.rates[rate.source] = rate
         entry.answer = None
-        self.on_change(rate.currency_id)
         self._with_rates.setdefault(str(rate.currency_id), (rate.currency_id, entry))
         if self.newest_fetch is None or rate.fetched_at > self.newest_fetch:
             self.newest_fetch = rate.fetched_at
+        self.on_rate(rate)
 
     def ready(self, id_text: str, now: float) -> RateAnswer | None:
         """The answer for the id in a path, without any I/O; None where nothing is in memory."""
@@ -119,18 +119,15 @@ class RateMemory:
         rates = [rate for rate in entry.rates.values() if rate.fetched_at >= floor] if entry else []
         return min(rates, key=self.preference, default=None)
 
-    def listed(self, currency_id: int, since: datetime, *, preferred: str) -> ListedRate | None:
+    def listed(self, currency_id: int, since: datetime) -> ListedRate | None:
         """Of the most preferred source among those fetched at or after `since`, else the one fetched last; without any
-        I/O. `preferred`: the first source that can be asked."""
+        I/O."""
         entry = self._entries.get(currency_id)
         if entry is None or not entry.rates:
             return None
         newest = max(entry.rates.values(), key=_fetched_at)
-        of_preferred = entry.rates.get(preferred)
         return ListedRate(
-            rate=self.fetched_since(currency_id, since) or newest,
-            newest_fetch=newest.fetched_at,
-            preferred_fetch=of_preferred.fetched_at if of_preferred else None,
+            rate=self.fetched_since(currency_id, since) or newest, newest_fetch=newest.fetched_at
         )
 
     def forget(self, currency_ids: Iterable[int]) -> None:
@@ -138,11 +135,11 @@ class RateMemory:
         for currency_id in currency_ids:
             self._entries.pop(currency_id, None)
             if self._with_rates.pop(str(currency_id), None):
-                self.on_change(currency_id)
+                self.on_forget(currency_id)
 
-    def preference(self, rate: Rate) -> int:
-        """The place of the rate's source in SOURCES; last where it is no longer among them."""
-        return self._sources.index(rate.source) if rate.source in self._sources else len(self._sources)
+    def preference(self, rate: Rate) -> tuple[int, str]:
+        """To sort rates by: the most preferred first."""
+        return preference(rate.source, self._sources)
 
     def encode(self, rate: Rate, *, not_renewed: bool = False) -> RateAnswer:
         """Any rate as an answer, by the same rule of staleness."""
@@ -192,7 +189,12 @@ def _is_newer(rate: Rate, held: Rate | None) -> bool:
     return rate.position > held.position
 
 
-def _nobody(_currency_id: int) -> None:
+def preference(source: str, sources: Sequence[str]) -> tuple[int, str]:
+    """To sort by: the source's place in SOURCES; those that are no longer among them are last, by name."""
+    return (sources.index(source) if source in sources else len(sources), source)
+
+
+def _nobody(_news: object) -> None:
     """Nobody wants to know."""
 
 

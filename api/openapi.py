@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from inspect import cleandoc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -12,11 +12,13 @@ from marshmallow import Schema, fields
 from api.errors import PROBLEM_JSON, STALE_HEADER, problem_of
 from api.fields import Choice, CursorText, DecimalText, Moment, PastMoment, PlainInteger, SearchText, UtcTime
 from api.queries import NoQuerySchema
-from api.routes.route import Route
 from api.schemas import ProblemSchema, RateSchema, TopSchema
 from shared import __version__
 from shared.domain.currency import LARGEST_ID
 from shared.errors import FreshrateError, KeyRequired, RetryableError
+
+if TYPE_CHECKING:  # the package of the routes imports this module, for one of them shows the document
+    from api.routes.route import Route
 
 Json = dict[str, Any]
 
@@ -43,7 +45,7 @@ _TOP_HEADERS = {
 _HEADERS: Mapping[object, Mapping[str, str]] = {RateSchema: _RATE_HEADERS, TopSchema: _TOP_HEADERS}
 
 
-def openapi_document(routes: Sequence[Route]) -> Json:
+def openapi_document(routes: "Sequence[Route]") -> Json:
     """The whole document."""
     plugin = MarshmallowPlugin()
     spec = APISpec(
@@ -64,7 +66,7 @@ def openapi_document(routes: Sequence[Route]) -> Json:
     return document
 
 
-def _by_path(routes: Sequence[Route]) -> dict[str, list[Route]]:
+def _by_path(routes: "Sequence[Route]") -> "dict[str, list[Route]]":
     groups: dict[str, list[Route]] = {}
     for route in routes:
         if route.is_documented:
@@ -72,7 +74,7 @@ def _by_path(routes: Sequence[Route]) -> dict[str, list[Route]]:
     return groups
 
 
-def _operation(route: Route) -> Json:
+def _operation(route: "Route") -> Json:
     operation: Json = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
@@ -87,7 +89,7 @@ def _operation(route: Route) -> Json:
     return operation
 
 
-def _responses(route: Route) -> Json:
+def _responses(route: "Route") -> Json:
     content = _content(route)
     responses: Json = {"200": {"description": route.summary + ".", "content": content}}
     if route.answers in _HEADERS:
@@ -102,7 +104,7 @@ def _responses(route: Route) -> Json:
     return responses
 
 
-def _content(route: Route) -> Json:
+def _content(route: "Route") -> Json:
     if isinstance(route.answers, str):
         return {route.answers: {"schema": {"type": "string"}}}
     media: Json = {"schema": route.answers}
@@ -124,7 +126,7 @@ def _errors_by_status(
     return dict(sorted(grouped.items()))
 
 
-def _problem(route: Route, status: int, errors: Sequence[type[FreshrateError]]) -> Json:
+def _problem(route: "Route", status: int, errors: Sequence[type[FreshrateError]]) -> Json:
     schema: type[Schema] = ProblemSchema
     if route.problem is not None and status > HTTPStatus.INTERNAL_SERVER_ERROR:
         schema = route.problem
@@ -170,12 +172,10 @@ def _own_attributes(_converter: object, field: fields.Field[Any], **_options: ob
         return {"format": "search-text", "minLength": 1, "maxLength": field.longest}
     if isinstance(field, Choice):
         return {"enum": list(field.words)}
-    if isinstance(field, PastMoment):
-        return {"format": "past-moment", "maxLength": 40}
     if isinstance(field, Moment):
         return {
-            "anyOf": [{"format": "date-time"}, {"pattern": r"^-?[0-9]{1,10}(\.[0-9]{1,6})?$"}],
-            "maxLength": 40,
+            "anyOf": [{"format": "date-time"}, {"pattern": f"^{field.unix_seconds}$"}],
+            "maxLength": field.longest,
         }
     if isinstance(field, CursorText):
         return {"format": "cursor", "maxLength": 80}

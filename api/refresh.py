@@ -52,14 +52,15 @@ class Refresher(Flights[int, Rate]):
         raise copy.copy(outcome)
 
     async def refresh_all(
-        self, currency_ids: Collection[int], *, request_id: str, patience: float | None = None
+        self, currency_ids: Collection[int], *, request_id: str, at_any_age: bool = False
     ) -> dict[int, Outcome]:
         """The same for several at once, by one command; each with an outcome of its own. Not counted: no client asked
-        for these one by one. `patience`: seconds, where they are not the usual ones."""
-        known = ((one, self._fresh_enough(one)) for one in currency_ids)
+        for these one by one. `at_any_age`: sources are asked even for what is fresh enough for a client, because whoever
+        asks keeps to an age of its own."""
+        known = ((one, None if at_any_age else self._fresh_enough(one)) for one in currency_ids)
         outcomes: dict[int, Outcome] = {one: rate for one, rate in known if rate is not None}
         wanted = [one for one in currency_ids if one not in outcomes]
-        return outcomes | await self.fly(wanted, request_id=request_id, patience=patience)
+        return outcomes | await self.fly(wanted, request_id=request_id)
 
     def settle(self, rates: Iterable[Rate], command_ids: Collection[str] = ()) -> None:
         """Ends the flights for which one of these is fresh."""

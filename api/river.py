@@ -162,7 +162,7 @@ class River:
         await self._correct(rates)
         if ask_again:
             self._refresher.ask_again()
-        ranking = await self._storage.last_ranking()
+        ranking = await self._storage.last_ranking(now=self._clock())
         if ranking is not None and self._catalog.lacks(ranking.currency_ids):
             self._catalog_is_old = True
         if self._catalog_is_old or not self._catalog.is_loaded:

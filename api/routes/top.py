@@ -100,8 +100,8 @@ async def _stream(
     response = web.StreamResponse(headers=headers)
     async with aclosing(past.chunks(format_)) as chunks:
         first = await anext(chunks)
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             await taken(request, response.write(first))
             await _rest(request, response, chunks)
         except ConnectionResetError as error:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from api.memory import preference
 from api.top.formats import ENCODINGS, Facts, Format
 from shared.domain.ranking import Ranking, TopRow
 from shared.ports import Storage
@@ -56,7 +57,9 @@ class PastTop:
 
     async def open(self) -> None:
         """Reads what the head needs, and the first rows. Raises StorageUnavailable."""
-        self._ranking = await self._storage.ranking_as_of(self._moment)
+        self._ranking = await self._storage.ranking_as_of(
+            self._moment, places=self._limit, within=self._stale_after
+        )
         if self._ranking is None:
             return
         seen = _Seen(self._stale_before())
@@ -70,7 +73,7 @@ class PastTop:
             moment=self._moment,
             is_stale=seen.is_stale or too_old,
             ranking_source=self._ranking.source,
-            price_sources=tuple(sorted(seen.sources, key=self._preference)),
+            price_sources=tuple(sorted(seen.sources, key=lambda one: preference(one, self._sources))),
         )
 
     async def chunks(self, format_: Format) -> AsyncGenerator[bytes]:
@@ -101,7 +104,3 @@ class PastTop:
             return self._moment - self._stale_after
         except OverflowError:
             return None
-
-    def _preference(self, source: str) -> tuple[int, str]:
-        place = self._sources.index(source) if source in self._sources else len(self._sources)
-        return (place, source)

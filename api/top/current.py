@@ -1,56 +1,28 @@
 """The list of now in the memory of this process: put together from shared rows, kept encoded, renewed by facts.
 
-An encoded list is served as long as nothing in it changed and nothing in it is due. A long one is put together in turns,
-so that other requests do not wait for it.
+An encoded list is served until something in it moves, or the time comes at which it would be another. What is older than the
+TTL is never served as if it were not: a list with such a part is due, and where it is served all the same it says that it is
+stale. Two things do not make it stale: that no source has as many places as were asked for, and prices which are being asked
+for in the background (of those that only the newest ranking named; until then each row says how old its price is).
 """
 
 import asyncio
 import math
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from api.answers import http_date
 from api.catalog import Catalog
-from api.etags import etag_of
 from api.memory import RateMemory
+from api.top.building import TURN, ListBuilder
+from api.top.checks import Checks
 from api.top.encoded_lists import EncodedLists, Key, TopAnswer
-from api.top.formats import ENCODINGS, Facts, Format, list_headers
+from api.top.formats import Format
 from api.top.known import KnownRankings
-from api.top.lines import Line, Lines
+from api.top.lines import Lines
 from shared.domain.ranking import Ranking
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
-from shared.domain.visit import FailureKind
 from shared.messages import RefreshFailed
-
-TURN = 500
-"""Rows that are put together before other work gets its turn: some milliseconds where all are new."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is learned of a list row by row. Times in seconds since 1970."""
-
-    oldest: float
-    newest: float
-    checked: float
-    """When the source of the row that waits longest was asked."""
-    looks_again: float = math.inf
-    has_price: bool = False
-    visited: float = -math.inf
-    sources: set[str] = field(default_factory=set)
-
-    def add(self, line: Line, floor: float) -> None:
-        if line.rate is None:
-            self.visited = max(self.visited, line.visited, floor)
-            return
-        self.has_price = True
-        self.oldest = min(self.oldest, line.fetched)
-        self.newest = max(self.newest, line.fetched)
-        self.checked = min(self.checked, max(line.checked, floor))
-        self.looks_again = min(self.looks_again, line.looks_again)
-        self.sources.add(line.rate.source)
 
 
 class CurrentTop:
@@ -71,52 +43,82 @@ class CurrentTop:
         self._ttl = ttl
         self._stale_after = stale_after
         self._clock = clock
-        self._lines = Lines(memory=memory, catalog=catalog, preferred=self._sources[0], ttl=ttl)
+        self._lines = Lines(memory=memory, catalog=catalog, ttl=ttl)
+        self._checks = Checks(catalog=catalog, preferred=self._sources[0])
         self._rankings = KnownRankings()
+        self._ranked: set[int] = set()
+        """All that some ranking in memory names."""
         self._version = 0
+        """Goes on when something moves of which a list in memory may consist."""
         self._answers = EncodedLists()
-        self._dues: dict[int, tuple[int, float]] = {}
         self._building = asyncio.Lock()
-        memory.on_change = self._note_change
+        self._awaited: list[frozenset[int]] = []
+        memory.on_rate = self._note_rate
+        memory.on_forget = self._note_forgotten
 
     # What is learned
 
     def learn(self, ranking: Ranking | None) -> None:
         """Takes what is news."""
         if ranking is not None and self._rankings.learn(ranking):
-            self._lines.keep(self._rankings.currency_ids())
+            self._ranked = self._rankings.currency_ids()
+            self._lines.keep(self._ranked)
+            self._checks.keep(self._rankings.all())
             self._version += 1
 
-    def note_answers(self, rates: Sequence[Rate]) -> None:
+    def note_answers(self, rates: Iterable[Rate]) -> None:
         """These came of a refresh, which asks the sources in their order."""
-        for rate in rates:
-            self._lines.note_visit(rate.currency_id, rate.fetched_at.timestamp())
-        self._version += 1
+        visited = [
+            one.currency_id
+            for one in rates
+            if self._checks.note_visit(one.currency_id, one.fetched_at.timestamp())
+        ]
+        self._move(visited)
 
     def note_failures(self, fact: RefreshFailed) -> None:
-        """A source that was visited and has no price of a currency was asked for it. Where it failed for many at once, the
-        trouble is the source's: those were not asked."""
+        """Where a source answered that it has no price, there is none to be had now. Any other failure is the trouble of a
+        source, and what was asked for stays due."""
+        now = self._clock().timestamp()
         visited = [
             one.currency_id
             for one in fact.failures
-            if one.kind is FailureKind.VISITED
+            if one.is_answered
             and one.currency_id is not None
-            and one.currency_id in self._lines
+            and self._checks.note_visit(one.currency_id, now)
         ]
-        if not visited or len(visited) > max(1, len(self._lines) // 10) or len(visited) == len(self._lines):
-            return
-        now = self._clock().timestamp()
-        for currency_id in visited:
-            self._lines.note_visit(currency_id, now)
-        self._version += 1
+        self._move(visited)
+
+    def await_prices(self, currency_ids: frozenset[int]) -> None:
+        """These are being asked for in the background, until `end_waiting` is called with the same."""
+        self._awaited.append(currency_ids)
+        self._note_awaited(currency_ids)
+
+    def end_waiting(self, currency_ids: frozenset[int]) -> None:
+        self._awaited.remove(currency_ids)
+        self._note_awaited(currency_ids)
 
     def rename(self) -> None:
         """The catalog was loaded again: names and symbols may be others."""
         self._lines.rename()
+        self._checks.prune()
         self._version += 1
 
-    def _note_change(self, currency_id: int) -> None:
-        if self._lines.note_change(currency_id):
+    def _note_rate(self, rate: Rate) -> None:
+        self._checks.note_price(rate)
+        self._lines.note_change(rate.currency_id)
+        self._move([rate.currency_id])
+
+    def _note_forgotten(self, currency_id: int) -> None:
+        self._checks.forget(currency_id)
+        self._lines.note_change(currency_id)
+        self._move([currency_id])
+
+    def _note_awaited(self, changed: Iterable[int]) -> None:
+        self._checks.note_awaited(frozenset().union(*self._awaited))
+        self._move(changed)
+
+    def _move(self, currency_ids: Iterable[int]) -> None:
+        if not self._ranked.isdisjoint(currency_ids):
             self._version += 1
 
     # What is known
@@ -132,49 +134,35 @@ class CurrentTop:
 
     def due_at(self, limit: int, now: float) -> float:
         """When the list must be renewed; it is due where nothing is known, or too little."""
-        version, due = self._dues.get(limit, (-1, 0.0))
-        if version != self._version:
-            if len(self._dues) > TURN:
-                self._dues.clear()
-            due = self._due_at(limit, now)
-            self._dues[limit] = (self._version, due)
-        return due
+        ranking = self.ranking_of(limit, now)
+        if ranking is None or not ranking.covers(limit):
+            return -math.inf
+        return self._aged_at(ranking, limit)
+
+    def is_aged(self, limit: int, now: float) -> bool:
+        """Whether a part of what is known is older than the TTL."""
+        ranking = self.ranking_of(limit, now)
+        return ranking is None or self._aged_at(ranking, limit) <= now
 
     def unchecked(self, length: int, now: float, *, before: float) -> list[int]:
         """Those of the first so many of which no source was asked since."""
         ranking = self.ranking_of(length, now)
-        if ranking is None:
+        if ranking is None or self._floor(ranking) >= before:
             return []
-        floor = self._floor(ranking)
-        lines = (self._lines.of(one, now) for one in ranking.currency_ids[:length])
-        return [one.currency.id for one in lines if max(one.checked, floor) < before]
+        return self._checks.before(ranking.currency_ids[:length], before)
 
-    def _due_at(self, limit: int, now: float) -> float:
-        ranking = self.ranking_of(limit, now)
-        if ranking is None or not ranking.covers(limit):
-            return -math.inf
-        tally, floor = self._tally(ranking), self._floor(ranking)
-        for currency_id in ranking.currency_ids[:limit]:
-            tally.add(self._lines.of(currency_id, now), floor)
-        return self._due(tally)
-
-    def _due(self, tally: _Tally) -> float:
-        """A list without a single price is due as long as nobody said that there is none."""
-        return (tally.checked if tally.has_price else min(tally.checked, tally.visited)) + self._ttl
+    def _aged_at(self, ranking: Ranking, limit: int) -> float:
+        checked = max(self._checks.oldest(ranking, limit), self._floor(ranking))
+        return min(ranking.observed_at.timestamp(), checked) + self._ttl
 
     def _floor(self, ranking: Ranking) -> float:
         """The preferred source of prices states them with its ranking, so all were asked for then."""
         return ranking.observed_at.timestamp() if ranking.source == self._sources[0] else -math.inf
 
-    @staticmethod
-    def _tally(ranking: Ranking) -> _Tally:
-        observed = ranking.observed_at.timestamp()
-        return _Tally(oldest=observed, newest=observed, checked=observed)
-
     # What is served
 
     def ready(self, limit: int, format_: Format, now: float) -> TopAnswer | None:
-        """The encoded list, where it is not due and can be had at once."""
+        """The encoded list, where it can be had at once and is not due, or is the best that could be had."""
         key = (limit, format_, False)
         answer = self._answers.find(key, self._version, now)
         if answer is not None:
@@ -185,75 +173,38 @@ class CurrentTop:
 
     async def answer(self, limit: int, format_: Format, *, not_renewed: bool) -> TopAnswer:
         """The encoded list as it is, due or not; empty where no ranking is known. `not_renewed`: it should have been and
-        could not, so it is stale at any age."""
+        was not, so it is stale at any age."""
         key = (limit, format_, not_renewed)
-        now = self._clock().timestamp()
         if limit <= TURN:
+            now = self._clock().timestamp()
             return self._answers.find(key, self._version, now) or self._at_once(key, now)
         async with self._building:
             now = self._clock().timestamp()
             kept = self._answers.find(key, self._version, now)
             if kept is not None:
                 return kept
-            steps = self._steps(key, now)
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as done:
-                    return self._answers.keep(key, done.value)
+            builder = self._builder(key, now)
+            while builder.add_rows():  # noqa: ASYNC110 - nothing is waited for: others get their turn
                 await asyncio.sleep(0)
+            return self._finish(key, builder, now)
 
     def _at_once(self, key: Key, now: float) -> TopAnswer:
-        steps = self._steps(key, now)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return self._answers.keep(key, done.value)
+        builder = self._builder(key, now)
+        builder.add_rows()
+        return self._finish(key, builder, now)
 
-    def _steps(self, key: Key, now: float) -> Generator[None, None, TopAnswer]:
-        """Puts the list together, TURN rows at each step."""
-        limit, format_, not_renewed = key
-        version, encoding = self._version, ENCODINGS[format_]
+    def _builder(self, key: Key, now: float) -> ListBuilder:
+        return ListBuilder(
+            key,
+            lines=self._lines,
+            ranking=self.ranking_of(key[0], now),
+            sources=self._sources,
+            version=self._version,
+            now=now,
+        )
+
+    def _finish(self, key: Key, builder: ListBuilder, now: float) -> TopAnswer:
+        limit = key[0]
         ranking = self.ranking_of(limit, now)
-        ids = ranking.currency_ids[:limit] if ranking else ()
-        tally = self._tally(ranking) if ranking else _Tally(now, now, -math.inf)
-        floor = self._floor(ranking) if ranking else -math.inf
-        rows: list[bytes] = []
-        for start in range(0, len(ids), TURN):
-            for rank, currency_id in enumerate(ids[start : start + TURN], start + 1):
-                line = self._lines.of(currency_id, now)
-                tally.add(line, floor)
-                rows.append(encoding.line(rank, line.tail(format_)))
-            yield
-        stale_from = tally.oldest + self._stale_after
-        is_stale = not_renewed or now > stale_from
-        facts = Facts(
-            moment=datetime.fromtimestamp(tally.newest, UTC) if ranking else None,
-            is_stale=is_stale,
-            ranking_source=ranking.source if ranking else None,
-            price_sources=tuple(sorted(tally.sources, key=self._preference)),
-        )
-        body = b"".join((encoding.head(facts), encoding.between.join(rows), encoding.end))
-        due = self._due(tally) if ranking and ranking.covers(limit) else -math.inf
-        # What is due is served as it is until something changes.
-        times = (due, tally.looks_again, math.inf if is_stale else stale_from)
-        headers = list_headers(format_, facts, limit=limit, moment=None)
-        return TopAnswer(
-            body=body,
-            etag=etag_of(body + repr((sorted(headers.items()), is_stale)).encode()),
-            last_modified=http_date(math.floor(min(tally.newest, now))),
-            fetched_second=math.floor(tally.oldest),
-            modified_second=None,
-            is_stale=is_stale,
-            content_type=encoding.content_type,
-            more_headers=headers,
-            version=version,
-            holds_until=min((one for one in times if one > now), default=math.inf)
-            if not_renewed
-            else min(times),
-        )
-
-    def _preference(self, source: str) -> tuple[int, str]:
-        place = self._sources.index(source) if source in self._sources else len(self._sources)
-        return (place, source)
+        aged_at = self._aged_at(ranking, limit) if ranking else math.inf
+        return self._answers.keep(key, builder.finish(stale_after=self._stale_after, aged_at=aged_at))

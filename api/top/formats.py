@@ -116,6 +116,7 @@ def list_headers(format_: Format, facts: Facts, *, limit: int, moment: datetime 
     if facts.price_sources:
         headers["Freshrate-Price-Sources"] = ", ".join(facts.price_sources)
     if format_ is Format.CSV:
-        when = "" if moment is None else f"-{moment:%Y-%m-%dT%H%M%SZ}"
+        # By hand, for %Y writes the year 1 without zeros.
+        when = "" if moment is None else f"-{moment.year:04}{moment:-%m-%dT%H%M%SZ}"
         headers["Content-Disposition"] = f'attachment; filename="freshrate-top-{limit}{when}.csv"'
     return headers

@@ -30,6 +30,9 @@ class KnownRankings:
                 return one
         return self.newest
 
+    def all(self) -> list[Ranking]:
+        return list(self._rankings)
+
     def currency_ids(self) -> set[int]:
         return {currency_id for one in self._rankings for currency_id in one.currency_ids}
 

@@ -26,19 +26,9 @@ class Line:
     """The one that is shown."""
     fetched: float = math.inf
     """When it was fetched; infinite where there is none."""
-    preferred: float = -math.inf
-    """When the preferred source's price was fetched last."""
-    visited: float = -math.inf
-    """When the sources were last asked for it in their order, whichever of them answered, and if only that it has none."""
     looks_again: float = -math.inf
     """From then on another rate may be the one to show."""
     _tails: dict[Format, bytes] = field(default_factory=dict)
-
-    @property
-    def checked(self) -> float:
-        """When the preferred source last answered for it, or another in its place. What another stated by the way, with its
-        ranking, is no answer: the preferred one may well know better."""
-        return max(self.preferred, self.visited)
 
     def tail(self, format_: Format) -> bytes:
         """Its encoded form, without the rank."""
@@ -69,19 +59,12 @@ class Line:
 class Lines:
     """Those of the currencies that some ranking in memory names."""
 
-    def __init__(self, *, memory: RateMemory, catalog: Catalog, preferred: str, ttl: float) -> None:
-        """`preferred`: the source of prices that is asked first. `ttl`: seconds."""
-        self._preferred = preferred
+    def __init__(self, *, memory: RateMemory, catalog: Catalog, ttl: float) -> None:
+        """`ttl`: seconds."""
         self._memory = memory
         self._catalog = catalog
         self._ttl = ttl
         self._lines: dict[int, Line] = {}
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def __contains__(self, currency_id: int) -> bool:
-        return currency_id in self._lines
 
     def of(self, currency_id: int, now: float) -> Line:
         """As it is now."""
@@ -92,18 +75,11 @@ class Lines:
             self._look(line, now)
         return line
 
-    def note_change(self, currency_id: int) -> bool:
-        """Whether it is the currency of a line."""
+    def note_change(self, currency_id: int) -> None:
+        """Something of this currency changed."""
         line = self._lines.get(currency_id)
         if line is not None:
             line.looks_again = -math.inf
-        return line is not None
-
-    def note_visit(self, currency_id: int, at: float) -> None:
-        """The sources were asked for it in their order."""
-        line = self._lines.get(currency_id)
-        if line is not None:
-            line.visited = max(line.visited, at)
 
     def keep(self, currency_ids: Collection[int]) -> None:
         """Forgets all others."""
@@ -114,22 +90,16 @@ class Lines:
         for currency_id, line in self._lines.items():
             currency = self._currency(currency_id)
             if currency != line.currency:
-                visited = line.visited
-                line = self._lines[currency_id] = Line(currency)  # noqa: PLW2901 - the key stays
-                line.visited = visited
+                self._lines[currency_id] = Line(currency)
 
     def _look(self, line: Line, now: float) -> None:
         since = now - self._ttl
-        listed = self._memory.listed(
-            line.currency.id, datetime.fromtimestamp(since, UTC), preferred=self._preferred
-        )
+        listed = self._memory.listed(line.currency.id, datetime.fromtimestamp(since, UTC))
         line.looks_again = math.inf
         if listed is None:
             line.show(None)
             return
         line.show(listed.rate)
-        if listed.preferred_fetch is not None:
-            line.preferred = listed.preferred_fetch.timestamp()
         if line.fetched < listed.newest_fetch.timestamp() and line.fetched >= since:
             # The preferred one, though another was fetched later: until it leaves the TTL.
             line.looks_again = line.fetched + self._ttl

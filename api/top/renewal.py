@@ -1,10 +1,8 @@
 """One renewal of the list of now: the ranking and the prices, asked for side by side through both kinds of workers."""
 
 import asyncio
-from collections.abc import Collection
 
 from api.catalog import Catalog
-from api.flight import Outcome
 from api.refresh import Refresher
 from api.top.current import CurrentTop
 from api.top.rankings import RankingRefresher
@@ -15,7 +13,8 @@ from shared.errors import FreshrateError
 RENEWED_WITH = 0.5
 """Share of the TTL from which on what is not due yet is renewed together with what is."""
 COLD_MARGIN = 800
-"""Without any ranking: so many more than the places are asked for by CoinMarketCap's rank, for the order is another."""
+"""Where no ranking is long enough: so many more than the places are asked for by CoinMarketCap's rank, for the order is
+another."""
 
 
 class TopRenewal:
@@ -40,7 +39,7 @@ class TopRenewal:
         self._clock = clock
         self._ttl = ttl
         self._one_visit = one_visit
-        self._asides: set[asyncio.Task[dict[int, Outcome]]] = set()
+        self._asides: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         for task in self._asides:
@@ -58,32 +57,38 @@ class TopRenewal:
         )
         wanted: list[int] = []
         if not (self._one_visit and asks_ranking):
-            wanted = (
-                self._current.unchecked(length, now, before=before)
-                if ranking
-                else self._catalog.top(length + COLD_MARGIN)
-            )
+            wanted = self._current.unchecked(length, now, before=before)
+            if ranking is None or not ranking.covers(length):
+                known = ranking.currency_ids if ranking else ()
+                wanted += [one for one in self._catalog.top(length + COLD_MARGIN) if one not in known]
         came, prices = await asyncio.gather(
             self._rankings.refresh(length, request_id=request_id) if asks_ranking else _nothing(),
-            self._refresher.refresh_all(wanted, request_id=request_id),
+            self._refresher.refresh_all(wanted, request_id=request_id, at_any_age=True),
         )
         errors = [came] if isinstance(came, FreshrateError) else []
         # That one was asked for which has left the list meanwhile, or has no price, is no failure of the list.
         unchecked = self._current.unchecked(length, self._clock().timestamp(), before=before)
-        errors += [error for one in unchecked if isinstance(error := prices.get(one), FreshrateError)]
-        self._ask_for_newcomers([one for one in unchecked if one not in prices], request_id)
+        failed = {one for one in unchecked if isinstance(prices.get(one), FreshrateError)}
+        errors += [error for one in failed if isinstance(error := prices[one], FreshrateError)]
+        self._ask_aside(frozenset(unchecked) - failed, request_id)
         return errors
 
-    def _ask_for_newcomers(self, late: Collection[int], request_id: str) -> None:
-        """The prices of those that only the new ranking named. Nobody waits for them: the sources are never waited for one
-        after the other, and until then each row says how old its price is."""
+    def _ask_aside(self, late: frozenset[int], request_id: str) -> None:
+        """The prices of those that only the new ranking named, or that another source stated by the way before the preferred
+        one had answered. Nobody waits for them: the sources are never waited for one after the other, and until then each
+        row says how old its price is."""
         if not late:
             return
-        asking = asyncio.create_task(
-            self._refresher.refresh_all(late, request_id=request_id), name="late prices"
-        )
+        self._current.await_prices(late)
+        asking = asyncio.create_task(self._ask(late, request_id), name="late prices")
         self._asides.add(asking)
         asking.add_done_callback(self._asides.discard)
+
+    async def _ask(self, late: frozenset[int], request_id: str) -> None:
+        try:
+            await self._refresher.refresh_all(late, request_id=request_id, at_any_age=True)
+        finally:
+            self._current.end_waiting(late)
 
 
 async def _nothing() -> None:

@@ -17,6 +17,7 @@ from api.top.rankings import RankingRefresher
 from api.top.renewal import TopRenewal
 from api.top.renewals import TopRenewals
 from shared.domain.ranking import Ranking
+from shared.domain.rate import MAX_AHEAD
 from shared.domain.times import Clock
 from shared.errors import CatalogNotLoaded
 from shared.messages import RefreshFailed
@@ -24,7 +25,10 @@ from shared.ports import Queue, Storage
 from shared.settings import CRYPTOCOMPARE, Settings
 
 FIRST_LISTING_SECONDS = 2.0
-"""So long the first requests of a process wait for what the store knows, before sources are asked."""
+"""So long the first requests of a process wait for what the store knows, before sources are asked; never longer than half
+of what a refresh may take."""
+LAST_WORDS_SECONDS = 0.3
+"""A renewal whose time is up still learns why, which may take so long."""
 
 
 class Top:
@@ -43,8 +47,7 @@ class Top:
         registry: CollectorRegistry,
     ) -> None:
         sources = settings.enabled_sources
-        # A rate that counts as fresh where it is asked for alone is not renewed for a list either.
-        ttl = max(settings.cache_ttl_seconds, settings.refresh_min_interval_seconds)
+        ttl = settings.cache_ttl_seconds
         self._settings = settings
         self._storage = storage
         self._catalog = catalog
@@ -78,7 +81,10 @@ class Top:
     # The stream and the listing
 
     def learn(self, ranking: Ranking | None, command_ids: tuple[str, ...] = ()) -> None:
-        """A ranking that was announced, or the newest of the store."""
+        """A ranking that was announced, or the newest of the store. One from a worker whose clock is ahead would keep out all
+        others until its time comes."""
+        if ranking is not None and ranking.observed_at > self._clock() + MAX_AHEAD:
+            return
         self.current.learn(ranking)
         if ranking is not None:
             self.rankings.settle(ranking, command_ids)
@@ -100,6 +106,7 @@ class Top:
     async def now(self, wanted: Wanted, *, request_id: str) -> TopAnswer:
         """The list of now, renewed first where it is due; what is known where that fails. Where nothing is known, raises
         UpstreamError, NotTried, StorageUnavailable, DeadlineExceeded or CatalogNotLoaded."""
+        asked = asyncio.get_running_loop().time()
         await self._listed()
         current, now = self.current, self._clock().timestamp()
         if current.observed_at is None and not self._catalog.is_loaded:
@@ -107,11 +114,17 @@ class Top:
         self.renewals.note_demand(wanted.limit, now)
         error = None
         if current.due_at(wanted.limit, now) <= now:
-            error = await self.renewals.renewed(wanted.limit, request_id=request_id)
+            waited = asyncio.get_running_loop().time() - asked
+            error = await self.renewals.renewed(
+                wanted.limit,
+                request_id=request_id,
+                patience=max(0.0, self._settings.refresh_timeout_seconds - waited) + LAST_WORDS_SECONDS,
+            )
             now = self._clock().timestamp()
         if error is not None and current.observed_at is None:
             raise error
-        not_renewed = error is not None and current.due_at(wanted.limit, now) <= now
+        is_due = current.due_at(wanted.limit, now) <= now
+        not_renewed = is_due and (error is not None or current.is_aged(wanted.limit, now))
         answer = await current.answer(wanted.limit, wanted.format, not_renewed=not_renewed)
         return answer.at_root() if wanted.is_at_root else answer
 
@@ -135,7 +148,9 @@ class Top:
         if self.is_listed.is_set():
             return
         try:
-            async with asyncio.timeout(FIRST_LISTING_SECONDS):
+            async with asyncio.timeout(
+                min(FIRST_LISTING_SECONDS, self._settings.refresh_timeout_seconds / 2)
+            ):
                 await self.is_listed.wait()
         except TimeoutError:
             return

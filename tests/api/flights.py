@@ -1,6 +1,7 @@
 """Refreshes without HTTP, commands of other processes, and a submit that misbehaves."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +16,14 @@ from tests.api.rig import Rig, until
 
 def asking(rig: Rig, currency_id: int = 1) -> "asyncio.Task[Rate]":
     return asyncio.create_task(rig.api.refresher.refresh(currency_id, request_id="test"))
+
+
+async def overdue(rig: Rig, currency_id: int, *, after: float = 0.0) -> tuple[type, float]:
+    """What came of it, and how many seconds after the deadline."""
+    await asyncio.sleep(after)
+    asked = time.monotonic()
+    (outcome,) = await asyncio.gather(asyncio.wait_for(asking(rig, currency_id), 5), return_exceptions=True)
+    return type(outcome), time.monotonic() - asked - rig.api.refresher.patience
 
 
 def command(rig: Rig, *currency_ids: int) -> RefreshRates:

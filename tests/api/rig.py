@@ -1,7 +1,7 @@
 """An API on a port, with real storage and queue behind it, a clock that tests own, and a worker that does as told."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -189,7 +189,7 @@ class RigWorker:
             command_ids = [one.command.id for one in deliveries if one.command]
             facts += await self.visit(wanted - self.cannot_price, command_ids)
             failures = tuple(
-                Failure(currency_id=one, kind=FailureKind.VISITED, detail="No price.")
+                Failure(currency_id=one, kind=FailureKind.VISITED, detail="No price.", is_answered=True)
                 for one in sorted(wanted & self.cannot_price)
             )
             facts += [RefreshFailed(command_id=one, failures=failures) for one in command_ids if failures]
@@ -346,3 +346,35 @@ async def renew_catalog(rig: Rig, *entries: CatalogEntry) -> None:
     """Stores another catalog and announces it."""
     await rig.storage.record_catalog(CurrencyKind.CRYPTO, entries, stored_at=rig.clock())
     await rig.queue.announce([CatalogStored(currencies=len(entries))])
+
+
+async def start_two(start: Callable[..., Awaitable[Rig]], **changes: object) -> Rig:
+    """A rig whose ranking and prices come from different sources."""
+    rig = await start(sources=("coinmarketcap", "cryptocompare"), cryptocompare_api_key="k", **changes)
+    rig.worker.ranking_source = "cryptocompare"
+    return rig
+
+
+async def listed(rig: Rig, path: str = "/api/top/") -> Any:
+    """A first list, with the prices that are asked for after it."""
+    body = await rig.get(path)
+    await until(lambda: all(rig.api.memory.known(one) for one in rig.worker.ranked))
+    return body
+
+
+async def renewed(rig: Rig, count: int) -> None:
+    """Until so many rankings were asked for, and the last has arrived."""
+    await until(lambda: len(rig.worker.rankings) == count)
+    await rested(rig)
+
+
+async def rested(rig: Rig) -> None:
+    """Until no list is being renewed."""
+    await until(lambda: all(one.flight is None for one in rig.api.top.renewals._demands.values()))
+
+
+async def looked(rig: Rig) -> int:
+    """How many rankings were asked for once the timer has looked and what it started is over."""
+    rig.api.top.renewals.look()
+    await rested(rig)
+    return len(rig.worker.rankings)

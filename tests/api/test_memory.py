@@ -175,4 +175,4 @@ async def test_a_source_that_is_no_longer_preferred_is_the_last_choice(
     answer = memory.known(1)
     assert answer is not None
     assert answer.rate.source == "coinmarketcap"
-    assert memory.preference(replace(RATE, source="cryptocompare")) == 2
+    assert memory.preference(replace(RATE, source="cryptocompare")) == (2, "cryptocompare")

@@ -1,6 +1,8 @@
 """The OpenAPI document and the page that shows it."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -138,3 +140,43 @@ async def test_the_top_list_has_both_media_types_and_an_example_of_each(document
         assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 5000)
         assert parameters["format"]["enum"] == ["json", "csv"]
         assert parameters["format"]["default"] == ("json" if path == "/api/top/" else "csv")
+
+
+async def test_moments_are_published_as_what_every_client_knows(document: Any) -> None:
+    def moment(path: str, name: str) -> Any:
+        (schema,) = (
+            one["schema"] for one in document["paths"][path]["get"]["parameters"] if one["name"] == name
+        )
+        return schema
+
+    seconds = r"[0-9]{1,10}(\.[0-9]{1,6})?$"
+    for path, name, sign in (
+        ("/api/ratescurrency/", "from", "-?"),
+        ("/api/top/", "datetime", ""),
+        ("/", "datetime", ""),
+    ):
+        schema = moment(path, name)
+        assert schema["anyOf"] == [{"format": "date-time"}, {"pattern": f"^{sign}{seconds}"}]
+        assert "format" not in schema
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("9999999999.999999", 200),
+        ("-9999999999", 200),
+        ("10000000000", 400),
+        ("20240101123", 400),
+        ("2024010112345", 400),
+    ],
+)
+async def test_unix_seconds_are_taken_as_far_as_they_are_published(rig: Rig, value: str, status: int) -> None:
+    await rig.get(f"/api/ratescurrency/?from={value}", status=status)
+
+
+@pytest.mark.parametrize("module", ["api.openapi", "api.routes", "api.routes.docs", "api.app"])
+def test_each_module_can_be_the_first_that_is_imported(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""

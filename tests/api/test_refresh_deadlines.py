@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,8 +17,11 @@ from shared.errors import (
 from shared.messages import RatesStored, RefreshFailed, Role
 from shared.ports import Gap
 from tests.api.conftest import StartRig
-from tests.api.flights import asking, submits
+from tests.api.flights import asking, overdue, submits
 from tests.api.rig import Rig, observed, recorded, until
+
+ASKED_AFTER = {1: 0.0, 1027: 0.02, 5: 0.04}
+"""Seconds, by currency."""
 
 
 async def test_no_waiter_waits_past_its_deadline(start: StartRig) -> None:
@@ -78,6 +83,65 @@ async def test_a_depth_that_is_not_told_in_time_delays_nobody(
     with pytest.raises(DeadlineExceeded):
         await asking(rig)
     assert time.monotonic() - began < 0.45
+
+
+async def no_answer(_role: Role) -> Any:
+    await asyncio.Event().wait()
+
+
+async def a_defect(_role: Role) -> Any:
+    await asyncio.sleep(0.05)
+    raise RuntimeError("a defect")
+
+
+async def a_stubborn_one(_role: Role) -> Any:
+    """Does not heed that it is cancelled."""
+    ends = asyncio.get_running_loop().time() + 1
+    while (left := ends - asyncio.get_running_loop().time()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(left)
+
+
+@pytest.mark.parametrize("depth", [no_answer, a_defect, a_stubborn_one])
+async def test_whatever_becomes_of_the_question_each_flight_ends_soon_after_its_own_deadline(
+    start: StartRig, monkeypatch: pytest.MonkeyPatch, depth: Callable[[Role], Awaitable[Any]]
+) -> None:
+    rig = await start(refresh_timeout_seconds=0.3)
+    rig.worker.is_silent = True
+    monkeypatch.setattr(rig.queue, "depth", depth)
+    ends = await asyncio.gather(*(overdue(rig, one, after=after) for one, after in ASKED_AFTER.items()))
+    assert [error for error, _ in ends] == [DeadlineExceeded] * len(ASKED_AFTER)
+    assert max(seconds for _, seconds in ends) < 0.25
+
+
+async def test_those_that_are_late_together_ask_one_question(
+    start: StartRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await start(refresh_timeout_seconds=0.3)
+    rig.worker.is_silent = True
+    asked: list[Role] = []
+
+    async def gone(role: Role) -> Any:
+        asked.append(role)
+        await asyncio.sleep(0.1)
+        raise QueueUnavailable
+
+    monkeypatch.setattr(rig.queue, "depth", gone)
+    ends = await asyncio.gather(*(overdue(rig, one, after=after) for one, after in ASKED_AFTER.items()))
+    assert [error for error, _ in ends] == [QueueUnavailable] * len(ASKED_AFTER)
+    assert asked == [Role.PRICING]
+
+
+async def test_whoever_waits_is_let_go_even_if_its_flight_never_ends(start: StartRig) -> None:
+    rig = await start(refresh_timeout_seconds=0.3)
+    rig.worker.is_silent = True
+    waiting = asyncio.create_task(overdue(rig, 1))
+    await until(lambda: rig.worker.commands)
+    for timer in rig.api.refresher._flights[1].timers:
+        timer.cancel()
+    error, seconds = await asyncio.wait_for(waiting, 2)
+    assert error is DeadlineExceeded
+    assert seconds < 0.25
 
 
 async def test_stopping_ends_every_waiter(rig: Rig) -> None:

@@ -114,6 +114,28 @@ async def test_a_submit_that_fails_fails_also_those_who_came_meanwhile(rig: Rig,
     assert [type(one) for one in answers] == [QueueUnavailable, QueueUnavailable]
 
 
+async def test_a_submit_that_fails_fails_also_those_who_were_about_to_ask_again(rig: Rig) -> None:
+    rig.worker.is_silent = True
+    asked_before = asking(rig, 1)
+    await until(lambda: rig.worker.commands)
+    gate = asyncio.Event()
+    tries: list[Sequence[RefreshRates]] = []
+
+    async def broken(_original: Any, _role: Role, commands: Sequence[RefreshRates], **_options: Any) -> Any:
+        tries.append(commands)
+        await gate.wait()
+        raise QueueUnavailable
+
+    async with submits(rig, broken):
+        waiting = [asked_before, asking(rig, 1027)]
+        await until(lambda: tries)
+        rig.api.refresher.ask_again()
+        gate.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in answers] == [QueueUnavailable, QueueUnavailable]
+    assert len(tries) == 1
+
+
 async def test_a_queue_that_does_not_answer_is_503_within_2_seconds(rig: Rig) -> None:
     async def never(*_args: Any, **_options: Any) -> Any:
         await asyncio.Event().wait()

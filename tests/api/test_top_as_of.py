@@ -213,6 +213,29 @@ async def test_a_client_that_leaves_in_the_middle_is_no_defect(
     assert [one for one in logs if one["log_level"] in {"warning", "error"}] == []
 
 
+async def test_a_client_that_leaves_before_the_head_is_no_defect_either(
+    past: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, asked, gone = past.storage.top_as_of, asyncio.Event(), asyncio.Event()
+
+    async def waiting(*args: Any, **options: Any) -> Any:
+        asked.set()
+        await gone.wait()
+        return await original(*args, **options)
+
+    monkeypatch.setattr(past.storage, "top_as_of", waiting)
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection(past.client.host, past.client.port)
+        writer.write(f"GET {PATH}?datetime=2026-11-20T12:00:30Z HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        await asked.wait()
+        runner: Any = past.client.server.runner
+        writer.close()
+        await until(lambda: all(one.transport is None for one in runner.server.connections))
+        gone.set()
+        await until(lambda: [one for one in logs if one["event"] == "client left"])
+    assert [one for one in logs if one["log_level"] in {"warning", "error"}] == []
+
+
 async def test_a_past_list_does_not_change_afterwards(past: Rig) -> None:
     path = f"{PATH}?datetime=2026-11-20T12:00:30Z"
     before = await past.get(path)

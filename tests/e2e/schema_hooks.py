@@ -1,12 +1,15 @@
-"""How schemathesis makes values of our own formats."""
+"""How schemathesis makes values of our own formats, and of moments that must be past."""
 
 from datetime import datetime
+from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
 
 from shared.domain.page import Cursor
 
+PAST_MOMENTS = {"datetime"}
+"""Parameters. That these are not in the future is what a schema cannot say."""
 _KEYS = st.integers(min_value=-(2**62), max_value=2**62)
 
 schemathesis.openapi.format(
@@ -29,3 +32,12 @@ schemathesis.openapi.format(
     )
     | st.integers(0, 1_700_000_000).map(str),
 )
+
+
+@schemathesis.hook
+def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    for item in raw_schema["paths"].values():
+        for parameter in item["get"].get("parameters", ()):
+            if parameter["name"] in PAST_MOMENTS:
+                del parameter["schema"]["anyOf"]
+                parameter["schema"]["format"] = "past-moment"

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 import yaml  # type: ignore[import-untyped] # only tests read YAML: not worth a package of types
 
+from api.routes.top import ROUTES as TOP_ROUTES
 from deploy.servers.ports import free_port
 from tests.deploy.promql import Scraped, missing
 from tests.e2e.processes import ROOT, Stack
@@ -52,6 +53,13 @@ def faults(scraped: Scraped) -> list[str]:
         for where, expr, shown in questions()
         for what in missing(expr, scraped, shown=shown)
     ]
+
+
+def test_every_path_of_the_top_list_is_in_its_time_to_answer() -> None:
+    (panel,) = (one for one in panels() if one["title"] == "Time to answer")
+    for target in panel["targets"]:
+        (shown,) = re.findall(r'route=~"([^"]*)"', target["expr"])
+        assert [route.path for route in TOP_ROUTES if not re.fullmatch(shown, route.path)] == []
 
 
 @pytest.fixture

@@ -20,14 +20,9 @@ from shared.errors import (
 )
 from shared.ports import UpstreamAnswer
 from shared.sources.exact_json import read_json
+from shared.sources.statuses import BAD_REQUEST, OK, REFUSALS, SERVER_ERROR, TOO_MANY, error_by_status
 from shared.sources.values import line_from
 
-_OK = 200
-_REDIRECT = 300
-_BAD_REQUEST = 400
-_SERVER_ERROR = 500
-_REFUSALS = {401, 402, 403}
-_TOO_MANY = {418, 429}
 _ACCOUNT_CODES = {"1001", "1002", "1003", "1004", "1005", "1006", "1007"}
 """Key invalid, missing, not activated; plan expired; key required; not in the plan; key disabled."""
 _NOT_WITHOUT_KEY = {"1002", "1005", "1006"}
@@ -54,7 +49,7 @@ class Contents:
 
 def contents_of(answer: UpstreamAnswer) -> Contents:
     """Raises the UpstreamError that any other answer means."""
-    if answer.status != _OK:
+    if answer.status != OK:
         raise _error_of(answer)
     envelope = read_json(answer.body)
     if not isinstance(envelope, dict):
@@ -83,17 +78,15 @@ def _error_of(answer: UpstreamAnswer) -> UpstreamError:
     if code in _LIMITS:
         period, retry_after = _LIMITS[code]
         return UpstreamLimited(message, period=period, retry_after=retry_after)
-    if answer.status in _TOO_MANY:
+    if answer.status in TOO_MANY:
         return UpstreamLimited(message)
-    if code in _ACCOUNT_CODES or answer.status in _REFUSALS:
+    if code in _ACCOUNT_CODES or answer.status in REFUSALS:
         return UpstreamRefused(message)
-    if answer.status >= _SERVER_ERROR or code == str(_SERVER_ERROR):
+    if answer.status >= SERVER_ERROR or code == str(SERVER_ERROR):
         return UpstreamBroken(message)
-    if answer.status >= _BAD_REQUEST or code == str(_BAD_REQUEST):
+    if answer.status >= BAD_REQUEST or code == str(BAD_REQUEST):
         return UpstreamRejected(message, rejected=_rejected(status.get("error_message")))
-    if answer.status >= _REDIRECT:
-        message = f"CoinMarketCap answered {answer.status}: redirects are not followed."
-    return UpstreamMalformed(message)
+    return error_by_status(answer.status, message)
 
 
 def _status(answer: UpstreamAnswer) -> dict[str, Any] | None:

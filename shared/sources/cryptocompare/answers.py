@@ -10,7 +10,6 @@ from typing import Any
 
 from shared.errors import (
     LimitPeriod,
-    UpstreamBroken,
     UpstreamError,
     UpstreamLimited,
     UpstreamMalformed,
@@ -19,14 +18,9 @@ from shared.errors import (
 )
 from shared.ports import UpstreamAnswer
 from shared.sources.exact_json import read_json
+from shared.sources.statuses import OK, error_by_status
 from shared.sources.values import line_from
 
-_OK = 200
-_REDIRECT = 300
-_BAD_REQUEST = 400
-_SERVER_ERROR = 500
-_REFUSALS = {401, 402, 403}
-_TOO_MANY = {418, 429}
 _STATUSES = range(100, 600)
 _SUCCESS = "100"
 _LIMITED = "99"
@@ -48,12 +42,12 @@ def contents_of(answer: UpstreamAnswer) -> dict[str, Any]:
     try:
         body = read_json(answer.body)
     except UpstreamMalformed:
-        if answer.status == _OK:
+        if answer.status == OK:
             raise
         body = None
     if isinstance(body, dict) and (failure := _failure_in(body, answer.status)):
         raise failure
-    if answer.status != _OK:
+    if answer.status != OK:
         raise _failure_by(answer.status, "")
     if not isinstance(body, dict):
         raise UpstreamMalformed("CryptoCompare answered without its envelope.")
@@ -80,7 +74,7 @@ def _failure_in(body: dict[str, Any], status: int) -> UpstreamError | None:
     if kind == _LIMITED:
         period, retry_after = _limit_of(body.get("RateLimit"))
         return UpstreamLimited(_told(status, text), period=period, retry_after=retry_after)
-    if status != _OK:
+    if status != OK:
         return _failure_by(status, text)
     if _is_about_the_key(text):
         return UpstreamRefused(_told(status, text))
@@ -97,18 +91,7 @@ def _failure_in_new_style(error: Any, status: int) -> UpstreamError:  # noqa: AN
 
 
 def _failure_by(status: int, text: str) -> UpstreamError:
-    message = _told(status, text)
-    if status in _TOO_MANY:
-        return UpstreamLimited(message)
-    if status in _REFUSALS:
-        return UpstreamRefused(message)
-    if status >= _SERVER_ERROR:
-        return UpstreamBroken(message)
-    if status >= _BAD_REQUEST:
-        return UpstreamRejected(message)
-    if status >= _REDIRECT:
-        return UpstreamMalformed(f"CryptoCompare answered {status}: redirects are not followed.")
-    return UpstreamMalformed(message)
+    return error_by_status(status, _told(status, text))
 
 
 def _told(status: int, text: str) -> str:

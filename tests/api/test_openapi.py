@@ -171,7 +171,8 @@ async def test_moments_are_published_as_what_every_client_knows(document: Any) -
     ],
 )
 async def test_unix_seconds_are_taken_as_far_as_they_are_published(rig: Rig, value: str, status: int) -> None:
-    await rig.get(f"/api/ratescurrency/?from={value}", status=status)
+    body = await rig.get(f"/api/ratescurrency/?from={value}", status=status)
+    assert ("from" in body.get("errors", {})) is (status == 400)
 
 
 @pytest.mark.parametrize("module", ["api.openapi", "api.routes", "api.routes.docs", "api.app"])

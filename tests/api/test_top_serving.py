@@ -178,6 +178,7 @@ async def test_a_client_that_takes_nothing_is_given_up(rig: Rig, monkeypatch: py
     await until(lambda: any(one.writing_paused for one in runner.server.connections))
     await until(lambda: not runner.server.connections)
     writer.close()
+    assert len((await rig.get(f"{PATH}?limit=5000"))["results"]) == 5000
 
 
 async def test_head_is_not_offered_for_it_may_spend_credits(rig: Rig) -> None:

@@ -108,6 +108,7 @@ async def test_a_cold_list_and_one_that_is_due_take_one_visit_to_both_sources_si
     await assert_one_visit_side_by_side(http, service, most_price_calls=1)
     await service.quiet(3)
     await assert_one_visit_side_by_side(http, service, most_price_calls=2)
+    assert (await ask(http, service.api, limit=LENGTH)).data["sources"]["ranking"] == "cryptocompare"
 
 
 async def test_while_it_is_in_demand_nobody_waits_for_a_source(

@@ -36,9 +36,10 @@ class Answer:
 
     body: bytes
     etag: str
-    last_modified: str
-    fetched_second: int
-    """When the oldest of what it carries was fetched."""
+    last_modified: str | None
+    """None where no such header says what it should."""
+    fetched_second: int | None
+    """When the oldest of what it carries was fetched; None where it has no age."""
     modified_second: int | None
     """For If-Modified-Since; None where a second is too coarse to tell."""
     is_stale: bool
@@ -58,17 +59,20 @@ class Answer:
 
     def age(self, second: int) -> dict[str, str]:
         """What says how old it is, judged against the answer's own Date."""
-        headers = {"Date": http_date(second), "Age": str(max(0, second - self.fetched_second))}
+        headers = {"Date": http_date(second)}
+        if self.fetched_second is not None:
+            headers["Age"] = str(max(0, second - self.fetched_second))
         if self.is_stale:
             headers[STALE_HEADER] = "true"
         return headers
 
     def headers(self, second: int, cache_control: CacheControl) -> CIMultiDict[str]:
+        modified = {} if self.last_modified is None else {"Last-Modified": self.last_modified}
         return CIMultiDict(
             {
                 "Content-Type": self.content_type,
                 **self.age(second),
-                "Last-Modified": self.last_modified,
+                **modified,
                 "ETag": self.etag,
                 "Cache-Control": cache_control,
                 "X-Content-Type-Options": "nosniff",
@@ -122,15 +126,19 @@ def conditional(request: web.BaseRequest, answer: Answer, now: float) -> web.Res
         response = web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         del response.headers["Content-Type"]
         return response
+    return _whole(answer, headers)
+
+
+def fresh(answer: Answer, now: float) -> web.Response:
+    """The answer to a request that may have cost credits: nobody stores it."""
+    return _whole(answer, answer.headers(int(now), "no-store"))
+
+
+def _whole(answer: Answer, headers: CIMultiDict[str]) -> web.Response:
     if len(answer.body) > SLICE:
         # A payload is written in slices; bytes would wait as a whole for a slow client.
         return web.Response(body=BytesIOPayload(BytesIO(answer.body), headers=CIMultiDict()), headers=headers)
     return web.Response(body=answer.body, headers=headers)
-
-
-def fresh(answer: RateAnswer, now: float) -> web.Response:
-    """The answer to a request that may have cost credits: nobody stores it."""
-    return web.Response(body=answer.body, headers=answer.headers(int(now), "no-store"))
 
 
 def json_answer(body: bytes, headers: LooseHeaders | None = None) -> web.Response:

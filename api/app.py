@@ -7,17 +7,22 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.catalog import Catalog
+from api.catalog_renewals import CatalogRenewals
 from api.context import CONTEXT, ApiContext
+from api.demand import Demand
 from api.direct import DirectVisits, RateVisitor
 from api.gate import gate
 from api.keys import Keys
 from api.limits import RateLimit
 from api.memory import RateMemory
 from api.metrics import RateAge, RefreshMetrics, RequestMetrics, StreamGauges
+from api.quotes.quotes import Quotes
 from api.refresh import Refresher
 from api.request_log import RequestLog
 from api.river import River
 from api.routes import add_routes
+from api.staleness import Staleness
+from api.symbols import Symbols
 from api.top.top import Top
 from shared.domain.times import Clock, utc_now
 from shared.ports import Queue, Storage
@@ -49,6 +54,7 @@ def create_app(
         registry=Registry() if registry is None else registry,
     )
     add_routes(app)
+    app.cleanup_ctx.append(_demand)
     app.cleanup_ctx.append(_refreshes)
     app.cleanup_ctx.append(_river)
     app.on_shutdown.append(_stop_waiting_soon)
@@ -64,14 +70,15 @@ def _context(
     clock: Clock,
     registry: Registry,
 ) -> ApiContext:
+    catalog = Catalog(storage, clock)
     memory = RateMemory(
         storage=storage,
-        sources=settings.sources,
+        sources=settings.price_sources,
         ttl=settings.cache_ttl_seconds,
-        stale_after=settings.stale_after_seconds,
+        stale_after=Staleness(settings, catalog, now=clock()),
+        is_fiat=catalog.is_fiat,
         clock=clock,
     )
-    catalog = Catalog(storage, clock)
     refresher = Refresher(
         queue=queue,
         memory=memory,
@@ -93,6 +100,8 @@ def _context(
         clock=clock,
         registry=registry,
     )
+    renewals = CatalogRenewals(queue=queue, clock=clock, timeout=settings.refresh_timeout_seconds)
+    symbols = Symbols(catalog=catalog, renewals=renewals, clock=clock)
     river = River(
         storage=storage,
         queue=queue,
@@ -100,6 +109,7 @@ def _context(
         catalog=catalog,
         refresher=refresher,
         top=top,
+        renewals=renewals,
         clock=clock,
     )
     registry.register(StreamGauges(river))
@@ -120,7 +130,19 @@ def _context(
             timeout=settings.refresh_timeout_seconds,
         ),
         top=top,
+        symbols=symbols,
+        quotes=Quotes(
+            settings=settings,
+            storage=storage,
+            memory=memory,
+            catalog=catalog,
+            symbols=symbols,
+            refresher=refresher,
+            clock=clock,
+        ),
+        renewals=renewals,
         river=river,
+        demand=Demand(storage, memory, clock),
         keys=Keys(settings.api_keys, clock),
         refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
         request_metrics=request_metrics,
@@ -138,9 +160,20 @@ async def _refreshes(app: web.Application) -> AsyncIterator[None]:
     yield
     await api.top.close()
     await api.refresher.close()
+    await api.renewals.close()
     await api.direct.close()
     await api.memory.close()
     api.request_log.flush()
+
+
+async def _demand(app: web.Application) -> AsyncIterator[None]:
+    """Set up first, so ended last: what a stop in a hurry cuts off is this."""
+    demand = app[CONTEXT].demand
+    task = asyncio.create_task(demand.run(), name="demand")
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await demand.close()
 
 
 async def _river(app: web.Application) -> AsyncIterator[None]:
@@ -153,5 +186,5 @@ async def _river(app: web.Application) -> AsyncIterator[None]:
 async def _stop_waiting_soon(app: web.Application) -> None:
     """Requests in hand are finished, but a process that stops cannot wait the whole refresh timeout."""
     api = app[CONTEXT]
-    for flights in (api.refresher, api.top.rankings):
+    for flights in (api.refresher, api.top.rankings, api.renewals):
         asyncio.get_running_loop().call_later(LAST_WAIT, flights.stop)

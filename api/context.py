@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from api.catalog import Catalog
+from api.catalog_renewals import CatalogRenewals
+from api.demand import Demand
 from api.direct import DirectVisits
 from api.keys import Keys
 from api.limits import RateLimit
 from api.memory import RateMemory
 from api.metrics import RequestMetrics
+from api.quotes.quotes import Quotes
 from api.refresh import Refresher
 from api.request_log import RequestLog
 from api.river import River
+from api.symbols import Symbols
 from api.top.top import Top
 from shared.domain.times import Clock
 from shared.ports import Queue, Storage
@@ -34,7 +38,11 @@ class ApiContext:
     refresher: Refresher
     direct: DirectVisits
     top: Top
+    symbols: Symbols
+    quotes: Quotes
+    renewals: CatalogRenewals
     river: River
+    demand: Demand
     keys: Keys
     refresh_limit: RateLimit
     request_metrics: RequestMetrics

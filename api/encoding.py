@@ -9,7 +9,13 @@ from typing import Any
 
 import orjson
 
-from shared.domain.currency import Currency, CurrencyAlias, CurrencyDetail
+from shared.domain.currency import (
+    Currency,
+    CurrencyAlias,
+    CurrencyDetail,
+    CurrencyMetadata,
+    CurrencyProfile,
+)
 from shared.domain.money import plain
 from shared.domain.rate import Rate
 from shared.domain.times import iso
@@ -28,9 +34,9 @@ def rate_json(rate: Rate, *, is_stale: bool) -> Json:
         "volume_24h": _decimal(rate.volume_24h),
         "market_cap": _decimal(rate.market_cap),
         "source": rate.source,
-        "actual_date": _quick_iso(rate.observed_at),
-        "fetched_at": _quick_iso(rate.fetched_at),
-        "date_added": _quick_iso(rate.stored_at),
+        "actual_date": iso_quickly(rate.observed_at),
+        "fetched_at": iso_quickly(rate.fetched_at),
+        "date_added": iso_quickly(rate.stored_at),
         "stale": is_stale,
     }
 
@@ -46,14 +52,26 @@ def currency_json(currency: Currency) -> Json:
     }
 
 
+def description_json(metadata: CurrencyMetadata, profile: CurrencyProfile) -> Json:
+    """What is told of a currency beyond its identity."""
+    return {
+        "first_seen": _time(metadata.first_seen),
+        "platform": metadata.platform,
+        "sign": metadata.sign,
+        "circulating_supply": _decimal(profile.circulating_supply),
+        "total_supply": _decimal(profile.total_supply),
+        "max_supply": _decimal(profile.max_supply),
+        "tags": list(profile.tags),
+        "links": {kind: list(addresses) for kind, addresses in profile.links.items()},
+    }
+
+
 def detail_json(detail: CurrencyDetail, last_rate: orjson.Fragment | None) -> Json:
     """`last_rate`: as it is encoded already."""
     return {
         **currency_json(detail.currency),
         "kind": detail.currency.kind.value,
-        "first_seen": _time(detail.metadata.first_seen),
-        "platform": detail.metadata.platform,
-        "sign": detail.metadata.sign,
+        **description_json(detail.metadata, detail.profile),
         "aliases": [_alias_json(alias) for alias in detail.aliases],
         "last_rate": last_rate,
     }
@@ -69,7 +87,7 @@ def _alias_json(alias: CurrencyAlias) -> Json:
     }
 
 
-def _quick_iso(time: datetime) -> str:
+def iso_quickly(time: datetime) -> str:
     """What `iso` says, at a fifth of its price: a page of history has thousands of times."""
     if time.tzinfo is not UTC:
         return iso(time)

@@ -28,6 +28,7 @@ from shared.errors import (
     RetryableError,
     StorageUnavailable,
     TooManyRequests,
+    UnknownCurrencies,
     UnknownCurrency,
     UnknownRate,
     UpstreamError,
@@ -69,7 +70,7 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order", _LATER),
     WorkerGone: Problem(503, "worker-gone", "No worker is alive", _LATER),
     CatalogNotLoaded: Problem(503, "catalog-not-loaded", "The catalog is not loaded yet", _LATER),
-    DeadlineExceeded: Problem(504, "deadline-exceeded", "No fresh rate arrived in time", _SOON),
+    DeadlineExceeded: Problem(504, "deadline-exceeded", "Nothing fresh arrived in time", _SOON),
 }
 
 
@@ -106,6 +107,8 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
     }
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
+    if isinstance(error, UnknownCurrencies):
+        body["unknown"] = list(error.unknown)
     response = _encoded(problem.status, body)
     if isinstance(error, RetryableError):
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))

@@ -21,12 +21,21 @@ RATE = {
     "stale": False,
 }
 
+PROFILE = {
+    "circulating_supply": "19987654",
+    "total_supply": "19987654",
+    "max_supply": "21000000",
+    "tags": ["mineable", "store-of-value"],
+    "links": {"website": ["https://bitcoin.org/"]},
+}
+
 CURRENCY_DETAIL = {
     **CURRENCY,
     "kind": "crypto",
     "first_seen": "2010-07-13T00:05:00.000Z",
     "platform": None,
     "sign": None,
+    **PROFILE,
     "aliases": [
         {
             "source": "coinmarketcap",
@@ -54,6 +63,45 @@ TOP = {
             "actual_date": "2026-11-20T11:59:00.000Z",
         }
     ],
+}
+
+
+QUOTES: dict[str, Any] = {
+    "results": [
+        {
+            **CURRENCY,
+            "first_seen": "2010-07-13T00:05:00.000Z",
+            "platform": None,
+            "sign": None,
+            **PROFILE,
+            "also": [],
+            "quotes": [
+                {
+                    "currency": 2790,
+                    "symbol": "EUR",
+                    "price": "39708.33507052896296296296296",
+                    "actual_date": "2026-11-19T15:00:00.000Z",
+                    "age": 1203,
+                    "stale": False,
+                    "path": [
+                        {
+                            "pair": "BTC/USD",
+                            "source": "coinmarketcap",
+                            "actual_date": "2026-11-20T11:59:00.000Z",
+                            "age": 14,
+                        },
+                        {
+                            "pair": "USD/EUR",
+                            "source": "frankfurter",
+                            "actual_date": "2026-11-19T15:00:00.000Z",
+                            "age": 1203,
+                        },
+                    ],
+                }
+            ],
+        }
+    ],
+    "unknown": [],
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
-from shared.domain.money import plain
+from shared.domain.currency import LARGEST_ID
+from shared.domain.money import MAX_DIGITS, plain
 from shared.domain.page import Cursor
 from shared.domain.times import EPOCH, iso, time_from_iso
 
@@ -108,12 +109,78 @@ class SearchText(fields.Field[str]):
         self.longest = longest
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:  # noqa: ANN401 - marshmallow's signature
-        if not isinstance(value, str) or not 1 <= len(value) <= self.longest or not value.isprintable():
-            raise ValidationError(f"Must be 1 to {self.longest} printable characters.")
-        upper, lower = value.upper(), value.lower()
-        if upper.lower() != lower or lower.upper() != upper:
-            raise ValidationError("Has letters that upper and lower case do not map one to one.")
-        return value
+        return searchable(value, self.longest)
+
+
+def searchable(value: object, longest: int) -> str:
+    """The text itself. Raises ValidationError."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
+        raise ValidationError(f"Must be 1 to {longest} printable characters.")
+    upper, lower = value.upper(), value.lower()
+    if upper.lower() != lower or lower.upper() != upper:
+        raise ValidationError("Has letters that upper and lower case do not map one to one.")
+    return value
+
+
+class _CommaList(fields.Field[Any]):
+    """Several values, comma-separated; blanks around a comma mean nothing. One that is doubled counts once, but for the
+    limit."""
+
+    def __init__(self, *, most: int, **options: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+        super().__init__(**options)
+        self.most = most
+
+    def _parts(self, value: object) -> list[str]:
+        parts = [part.strip(" ") for part in value.split(",")] if isinstance(value, str) else []
+        if len(parts) > self.most:
+            raise ValidationError(f"Names {len(parts)}; at most {self.most} may be asked for at once.")
+        if "" in parts:
+            raise ValidationError("Has an empty place. Write values with a comma between two, such as A,B.")
+        return parts
+
+
+class SymbolList(_CommaList):
+    """Symbols in any case, each once, as they were written first."""
+
+    longest: ClassVar[int] = 64
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:  # noqa: ANN401 - marshmallow's signature
+        symbols: dict[str, str] = {}
+        for part in self._parts(value):
+            symbols.setdefault(searchable(part, self.longest).casefold(), part)
+        return tuple(symbols.values())
+
+
+class IdList(_CommaList):
+    """Ids of currencies, each once."""
+
+    one: ClassVar[str] = "[1-9][0-9]{0,18}"
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[int, ...]:  # noqa: ANN401 - marshmallow's signature
+        parts = self._parts(value)
+        if not all(re.fullmatch(self.one, part, re.ASCII) and int(part) <= LARGEST_ID for part in parts):
+            raise ValidationError("Must be ids of currencies: whole numbers from 1, such as 1,1027.")
+        return tuple(dict.fromkeys(map(int, parts)))
+
+
+class Amount(DecimalText):
+    """A plain decimal without sign and exponent."""
+
+    pattern: ClassVar[str] = r"[0-9]{1,30}(\.[0-9]{1,30})?"
+    longest: ClassVar[int] = MAX_DIGITS + 1
+    """With its point."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Decimal:  # noqa: ANN401 - marshmallow's signature
+        if isinstance(value, str) and len(value) <= self.longest and re.fullmatch(self.pattern, value):
+            return Decimal(value)
+        raise ValidationError(
+            "Must be a plain decimal such as 1.5, without sign and exponent: at most 30 digits before the point, 30 after "
+            f"it, and {MAX_DIGITS} altogether."
+        )
+
+
+class SymbolOrId(fields.Field[str | int]):
+    """A currency that there is not, as it was asked for."""
 
 
 class CursorText(fields.Field[Cursor]):

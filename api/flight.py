@@ -20,7 +20,7 @@ class Flight(Generic[Key, Thing]):
     """Ends exactly once: with the thing, or with the reason why there is none."""
 
     key: Key
-    """What is wanted: a currency's id, or the length of a ranking."""
+    """What is wanted: a currency's id, the length of a ranking, or the catalog."""
     request_id: str
     traceparent: str
     """The span of that request, or nothing."""

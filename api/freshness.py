@@ -33,6 +33,7 @@ ERRORS: tuple[type[FreshrateError], ...] = (
 async def refreshed(request: web.Request, api: ApiContext, currency_id: int) -> web.Response:
     """The fresh rate, or a problem with the last one."""
     await api.catalog.refreshable(currency_id)
+    api.memory.note_asked([currency_id], api.clock().timestamp())
     spend_refresh(request, api)
     try:
         rate = await api.refresher.refresh(currency_id, request_id=request[REQUEST_ID])

@@ -1,37 +1,27 @@
 """The last rates in the memory of this process: the 60 s cache of the contract, renewed by the stream of facts.
 
-An entry lives for the TTL from the fact, store read or visit that brought it. The regular listing corrects it without
-prolonging it. Past its life the store is read again, by one reader at a time, while the old entry goes on being served:
-so no request waits for the database, and nothing breaks while it is down. Everything enters through one
-compare-and-set that never goes back in (observed_at, id).
+What is cached are USD rates by currency, never an error and nothing that is derived from them. An entry lives for the TTL
+from the fact, store read or visit that brought the rate which it serves. The regular listing corrects it without prolonging
+it. Past its life the store is read again, by one reader at a time: `last` and `known` go on serving the old entry meanwhile,
+so no request for a last rate waits for the database, and nothing breaks while it is down; who wants what is within its life
+asks `live`. Everything enters through one compare-and-set that never goes back in (observed_at, id).
 """
 
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from api.answers import RateAnswer, rate_answer
+from api.entry import Entry
+from api.preferred import Preferred
 from api.reader import LastRateReader
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
-from shared.errors import FreshrateError
 from shared.ports import Storage
 
 RETRY_SECONDS = 1.0
 """How long an entry that could not be read again is left alone; jittered."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    """What is known of one currency. Times in seconds since 1970."""
-
-    lives_until: float
-    rates: dict[str, Rate] = field(default_factory=dict)
-    """By source."""
-    not_renewed: bool = False
-    """The store could not be read again when it was due."""
-    answer: RateAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,60 +37,102 @@ class RateMemory:
     """The last rates by currency and source, and their encoded answers."""
 
     def __init__(
-        self, *, storage: Storage, sources: Sequence[str], ttl: float, stale_after: float, clock: Clock
+        self,
+        *,
+        storage: Storage,
+        sources: Sequence[str],
+        ttl: float,
+        stale_after: Callable[[int], float],
+        is_fiat: Callable[[int], bool],
+        clock: Clock,
     ) -> None:
+        """`ttl`, and `stale_after` of a currency's id: seconds."""
         self._sources = tuple(sources)
         self._ttl = ttl
         self._stale_after = stale_after
+        self._is_fiat = is_fiat
         self._clock = clock
-        self._entries: dict[int, _Entry] = {}
-        self._with_rates: dict[str, tuple[int, _Entry]] = {}
+        self._preferred = Preferred(sources, stale_after)
+        self._entries: dict[int, Entry] = {}
+        self._with_rates: dict[str, Entry] = {}
         """By the id's text as it stands in a path, so the hot path needs no parsing."""
         self._reader = LastRateReader(storage, self._arrived, self._failed)
         self.newest_fetch: datetime | None = None
+        """Of any rate of a cryptocurrency: those of fiat currencies come of polls of their own, and would hide that the
+        others have stopped."""
         self.on_rate: Callable[[Rate], None] = _nobody
         """Told of each rate that is news."""
         self.on_forget: Callable[[int], None] = _nobody
         """Told the id of each currency that is forgotten."""
 
-    def learn(self, rates: Iterable[Rate], *, prolong: bool) -> None:
-        """Takes what is newer. `prolong`: these are news (a fact, a visit), so their entries live on."""
-        lives_until = self._clock().timestamp() + self._ttl
-        for rate in rates:
-            entry = self._entries.get(rate.currency_id)
-            if entry is None:
-                entry = self._entries[rate.currency_id] = _Entry(lives_until)
-            if prolong:
-                entry.lives_until = lives_until
-            if entry.not_renewed:
-                entry.not_renewed, entry.answer = False, None
-            if _is_newer(rate, entry.rates.get(rate.source)):
-                self._put(entry, rate)
+    # What is learned
 
-    def _put(self, entry: _Entry, rate: Rate) -> None:
-        entry.rates[rate.source] = rate
-        entry.answer = None
-        self._with_rates.setdefault(str(rate.currency_id), (rate.currency_id, entry))
-        if self.newest_fetch is None or rate.fetched_at > self.newest_fetch:
-            self.newest_fetch = rate.fetched_at
-        self.on_rate(rate)
+    def learn(self, rates: Iterable[Rate], *, prolong: bool) -> None:
+        """Takes what is newer. `prolong`: these are news (a fact, a visit, a read of just these), so the entries that serve
+        them live on."""
+        now = self._clock().timestamp()
+        for rate in rates:
+            entry = self._entry(rate.currency_id)
+            is_first = not entry.rates
+            entry.note_reached()
+            if entry.take(rate):
+                self._note(entry, rate)
+            if is_first or (prolong and self._serves(entry, rate, now)):
+                entry.live_until(now + self._ttl)
+
+    def forget(self, currency_ids: Iterable[int]) -> None:
+        """Those that are no currencies of their own any more."""
+        for currency_id in currency_ids:
+            self._entries.pop(currency_id, None)
+            if self._with_rates.pop(str(currency_id), None):
+                self.on_forget(currency_id)
+
+    async def read(self, currency_ids: Collection[int]) -> None:
+        """Reads the store for all of these, by one read with whatever else is wanted. Raises StorageUnavailable."""
+        await self._reader.read(currency_ids)
+
+    async def close(self) -> None:
+        await self._reader.close()
+
+    # What is served
 
     def ready(self, id_text: str, now: float) -> RateAnswer | None:
-        """The answer for the id in a path, without any I/O; None where nothing is in memory."""
-        found = self._with_rates.get(id_text)
-        if found is None:
+        """The answer for the id in a path, however old, without any I/O; None where nothing is in memory. Notes that it was
+        asked for, and has the store read where it is due."""
+        entry = self._with_rates.get(id_text)
+        if entry is None:
             return None
-        currency_id, entry = found
-        if now >= entry.lives_until:
-            self._reader.want(currency_id)
+        entry.asked_at = now
+        if now >= entry.due_at:
+            self._reader.want(entry.currency_id)
         answer = entry.answer
-        if answer is None or now > answer.stale_from:
-            answer = entry.answer = self._encode(entry, now)
-        return answer
+        return self._answer(entry, now) if answer is None or now > answer.stale_from else answer
+
+    def live(self, currency_id: int, now: float) -> RateAnswer | None:
+        """What is in memory within its life, without any I/O. Notes that it was asked for."""
+        entry = self._entries.get(currency_id)
+        if entry is None:
+            return None
+        entry.asked_at = now
+        if now >= entry.lives_until or not entry.rates:
+            return None
+        answer = entry.answer
+        return self._answer(entry, now) if answer is None or now > answer.stale_from else answer
+
+    def held(self, currency_id: int, now: float) -> RateAnswer | None:
+        """What is in memory, however old. Starts nothing and notes nothing."""
+        entry = self._entries.get(currency_id)
+        return self._answer(entry, now) if entry and entry.rates else None
 
     def known(self, currency_id: int) -> RateAnswer | None:
-        """What is in memory, however old, without any I/O."""
-        return self.ready(str(currency_id), self._clock().timestamp())
+        """What is in memory, however old, without any I/O; has the store read where it is due."""
+        entry = self._with_rates.get(str(currency_id))
+        if entry is None:
+            return None
+        now = self._clock().timestamp()
+        if now >= entry.due_at:
+            self._reader.want(currency_id)
+        return self._answer(entry, now)
 
     async def last(self, currency_id: int) -> RateAnswer | None:
         """The last rate, from the store where memory never heard of the currency; None where there is none.
@@ -108,10 +140,32 @@ class RateMemory:
         Raises StorageUnavailable.
         """
         entry = self._entries.get(currency_id)
-        is_empty_and_old = entry and not entry.rates and self._clock().timestamp() >= entry.lives_until
-        if entry is None or is_empty_and_old:
-            await self._reader.read(currency_id)
+        if (entry is None or not entry.rates) and self.is_due(currency_id, self._clock().timestamp()):
+            await self.read([currency_id])
         return self.known(currency_id)
+
+    def is_due(self, currency_id: int, now: float) -> bool:
+        """Whether the store is to be read: memory never heard of the currency, or it is past its life. Not so for a moment
+        after a read that failed, where an old rate is held."""
+        entry = self._entries.get(currency_id)
+        return entry is None or now >= entry.due_at
+
+    # What was asked for
+
+    def note_asked(self, currency_ids: Iterable[int], now: float) -> None:
+        """Somebody asks for these currencies, which exist, whether a rate of them is known or not."""
+        for currency_id in currency_ids:
+            self._entry(currency_id).asked_at = now
+
+    def asked_since(self, moment: float) -> dict[int, datetime]:
+        """When somebody last asked for each of those that were asked for at or after that moment."""
+        return {
+            currency_id: datetime.fromtimestamp(entry.asked_at, UTC)
+            for currency_id, entry in self._entries.items()
+            if entry.asked_at >= moment
+        }
+
+    # Rates
 
     def fetched_since(self, currency_id: int, floor: datetime) -> Rate | None:
         """A rate in memory that was fetched at or after `floor`, of the most preferred source that has one."""
@@ -130,63 +184,67 @@ class RateMemory:
             rate=self.fetched_since(currency_id, since) or newest, newest_fetch=newest.fetched_at
         )
 
-    def forget(self, currency_ids: Iterable[int]) -> None:
-        """Those that are no currencies of their own any more."""
-        for currency_id in currency_ids:
-            self._entries.pop(currency_id, None)
-            if self._with_rates.pop(str(currency_id), None):
-                self.on_forget(currency_id)
-
     def preference(self, rate: Rate) -> tuple[int, str]:
         """To sort rates by: the most preferred first."""
         return preference(rate.source, self._sources)
 
     def encode(self, rate: Rate, *, not_renewed: bool = False) -> RateAnswer:
         """Any rate as an answer, by the same rule of staleness."""
-        now = self._clock().timestamp()
-        return rate_answer(rate, now=now, stale_after=self._stale_after, not_renewed=not_renewed)
+        return self._encoded(rate, self._clock().timestamp(), not_renewed=not_renewed)
 
     def is_stale(self, rate: Rate, now: float) -> bool:
-        return now - rate.fetched_at.timestamp() > self._stale_after
+        return self._preferred.is_stale(rate, now)
 
-    async def close(self) -> None:
-        await self._reader.close()
+    # Inside
 
-    def _encode(self, entry: _Entry, now: float) -> RateAnswer:
-        rate = self._pick(entry.rates, now)
-        return rate_answer(rate, now=now, stale_after=self._stale_after, not_renewed=entry.not_renewed)
+    def _entry(self, currency_id: int) -> Entry:
+        entry = self._entries.get(currency_id)
+        if entry is None:
+            entry = self._entries[currency_id] = Entry(currency_id)
+        return entry
 
-    def _pick(self, rates: dict[str, Rate], now: float) -> Rate:
-        """Of the first preferred source that has one not stale, else the newest."""
-        for source in self._sources:
-            rate = rates.get(source)
-            if rate is not None and not self.is_stale(rate, now):
-                return rate
-        return max(rates.values(), key=_position)
+    def _note(self, entry: Entry, rate: Rate) -> None:
+        self._with_rates.setdefault(str(rate.currency_id), entry)
+        is_newer = self.newest_fetch is None or rate.fetched_at > self.newest_fetch
+        if is_newer and not self._is_fiat(rate.currency_id):
+            self.newest_fetch = rate.fetched_at
+        self.on_rate(rate)
+
+    def _serves(self, entry: Entry, rate: Rate, now: float) -> bool:
+        """Whether this rate, in no older state, is the one that the entry serves: news of another source's rate is none of
+        it, and old news is none at all."""
+        served = self._preferred.of(entry.rates, now)
+        return (served.id, served.fetched_at) == (rate.id, rate.fetched_at)
+
+    def _answer(self, entry: Entry, now: float) -> RateAnswer:
+        """Of an entry with a rate."""
+        answer = entry.answer
+        if answer is None or now > answer.stale_from:
+            rate = self._preferred.of(entry.rates, now)
+            answer = entry.answer = self._encoded(rate, now, not_renewed=entry.not_renewed)
+        return answer
+
+    def _encoded(self, rate: Rate, now: float, *, not_renewed: bool) -> RateAnswer:
+        stale_after = self._stale_after(rate.currency_id)
+        return rate_answer(rate, now=now, stale_after=stale_after, not_renewed=not_renewed)
 
     def _arrived(self, currency_ids: Collection[int], rates: Sequence[Rate]) -> None:
         """A store read: it prolongs also what has no rate yet."""
-        lives_until = self._clock().timestamp() + self._ttl
         self.learn(rates, prolong=True)
+        lives_until = self._clock().timestamp() + self._ttl
         for currency_id in currency_ids:
-            entry = self._entries.setdefault(currency_id, _Entry(lives_until))
-            entry.lives_until = lives_until
+            entry = self._entry(currency_id)
+            entry.note_reached()
+            entry.live_until(lives_until)
 
-    def _failed(self, currency_ids: Collection[int], _error: FreshrateError) -> None:
+    def _failed(self, currency_ids: Collection[int]) -> None:
+        """What is past its life is served on, and left alone for a moment; what has no rate stays due."""
+        now = self._clock().timestamp()
         pause = RETRY_SECONDS * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, no secret
-        retry_at = self._clock().timestamp() + pause
         for currency_id in currency_ids:
             entry = self._entries.get(currency_id)
-            if entry is not None:
-                entry.lives_until, entry.not_renewed, entry.answer = retry_at, True, None
-
-
-def _is_newer(rate: Rate, held: Rate | None) -> bool:
-    if held is None:
-        return True
-    if rate.id == held.id:
-        return rate.fetched_at > held.fetched_at
-    return rate.position > held.position
+            if entry is not None and entry.rates and now >= entry.lives_until:
+                entry.put_off(now + pause)
 
 
 def preference(source: str, sources: Sequence[str]) -> tuple[int, str]:
@@ -200,7 +258,3 @@ def _nobody(_news: object) -> None:
 
 def _fetched_at(rate: Rate) -> datetime:
     return rate.fetched_at
-
-
-def _position(rate: Rate) -> tuple[datetime, int]:
-    return rate.position

@@ -46,7 +46,7 @@ class RequestMetrics(Collector):
 
 
 class RateAge(Collector):
-    """The age of the newest rate: what an operator wants to be woken for."""
+    """The age of the newest rate of a cryptocurrency: what an operator wants to be woken for."""
 
     def __init__(self, newest_fetch: Callable[[], datetime | None], clock: Clock) -> None:
         self._newest_fetch = newest_fetch
@@ -54,7 +54,8 @@ class RateAge(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = GaugeMetricFamily(
-            "freshrate_newest_rate_age_seconds", "Seconds since the newest rate was fetched."
+            "freshrate_newest_rate_age_seconds",
+            "Seconds since the newest rate of a cryptocurrency was fetched.",
         )
         newest = self._newest_fetch()
         if newest is not None:

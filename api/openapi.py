@@ -10,9 +10,22 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.errors import PROBLEM_JSON, STALE_HEADER, problem_of
-from api.fields import Choice, CursorText, DecimalText, Moment, PastMoment, PlainInteger, SearchText, UtcTime
+from api.fields import (
+    Amount,
+    Choice,
+    CursorText,
+    DecimalText,
+    IdList,
+    Moment,
+    PastMoment,
+    PlainInteger,
+    SearchText,
+    SymbolList,
+    SymbolOrId,
+    UtcTime,
+)
 from api.queries import NoQuerySchema
-from api.schemas import ProblemSchema, RateSchema, TopSchema
+from api.schemas import ProblemSchema, QuotesSchema, RateSchema, TopSchema
 from shared import __version__
 from shared.domain.currency import LARGEST_ID
 from shared.errors import FreshrateError, KeyRequired, RetryableError
@@ -42,7 +55,20 @@ _TOP_HEADERS = {
     "Last-Modified": "Of the list of now: when its newest part was fetched.",
     "ETag": "Of the list of now: a weak validator.",
 }
-_HEADERS: Mapping[object, Mapping[str, str]] = {RateSchema: _RATE_HEADERS, TopSchema: _TOP_HEADERS}
+_QUOTES_HEADERS = {
+    "Cache-Status": "RFC 9211: the longest way that any of the rates took. `freshrate; hit`: all from memory. `freshrate; "
+    "fwd=miss; detail=store`: from the database. `freshrate; fwd=miss; detail=upstream`: a source was asked. `freshrate; "
+    "hit; detail=stale`: from memory past its life, for the database is away.",
+    "Age": "Seconds since the oldest of the rates was fetched, judged against `Date`; absent where no rate is needed, and "
+    "with `datetime`.",
+    "ETag": "A weak validator.",
+    STALE_HEADER: "`true` where a quote is stale; else absent.",
+}
+_HEADERS: Mapping[object, Mapping[str, str]] = {
+    RateSchema: _RATE_HEADERS,
+    TopSchema: _TOP_HEADERS,
+    QuotesSchema: _QUOTES_HEADERS,
+}
 
 
 def openapi_document(routes: "Sequence[Route]") -> Json:
@@ -160,7 +186,7 @@ def _teach_fields(plugin: MarshmallowPlugin) -> None:
     converter.map_to_openapi_type(DecimalText, "string", "decimal")
     converter.map_to_openapi_type(UtcTime, "string", "date-time")
     converter.map_to_openapi_type(PlainInteger, "integer", None)
-    for text in (SearchText, Moment, PastMoment, CursorText, Choice):
+    for text in (SearchText, Moment, PastMoment, CursorText, Choice, SymbolList, IdList, Amount, SymbolOrId):
         converter.map_to_openapi_type(text, "string", None)
     converter.add_attribute_function(_own_attributes)
 
@@ -179,4 +205,16 @@ def _own_attributes(_converter: object, field: fields.Field[Any], **_options: ob
         }
     if isinstance(field, CursorText):
         return {"format": "cursor", "maxLength": 80}
+    return _quotes_attributes(field)
+
+
+def _quotes_attributes(field: fields.Field[Any]) -> Mapping[str, Any]:
+    if isinstance(field, SymbolList):
+        return {"format": "symbols", "minLength": 1}
+    if isinstance(field, IdList):
+        return {"pattern": f"^ *{field.one} *(, *{field.one} *){{0,{field.most - 1}}}$"}
+    if isinstance(field, Amount):
+        return {"pattern": f"^{field.pattern}$", "maxLength": field.longest}
+    if isinstance(field, SymbolOrId):
+        return {"type": ["string", "integer"]}
     return {}

@@ -19,24 +19,29 @@ class LastRateReader:
         self,
         storage: Storage,
         arrived: Callable[[Collection[int], Sequence[Rate]], None],
-        failed: Callable[[Collection[int], FreshrateError], None],
+        failed: Callable[[Collection[int]], None],
     ) -> None:
         self._storage = storage
         self._arrived = arrived
         self._failed = failed
-        self._wanted: dict[int, list[asyncio.Future[FreshrateError | None]]] = {}
+        self._wanted: set[int] = set()
         self._reading: set[int] = set()
+        self._waiting: list[asyncio.Future[FreshrateError | None]] = []
+        """Those who wait for what is wanted, which is one read."""
         self._task: asyncio.Task[None] | None = None
 
     def want(self, currency_id: int) -> None:
         """Has it read soon; nobody waits."""
         if currency_id not in self._reading:
-            self._enqueue(currency_id)
+            self._enqueue([currency_id])
 
-    async def read(self, currency_id: int) -> None:
-        """Returns when it was read. Raises StorageUnavailable."""
+    async def read(self, currency_ids: Collection[int]) -> None:
+        """Returns when all were read, from now on. Raises StorageUnavailable."""
+        if not currency_ids:
+            return
         done: asyncio.Future[FreshrateError | None] = asyncio.get_running_loop().create_future()
-        self._enqueue(currency_id).append(done)
+        self._waiting.append(done)
+        self._enqueue(currency_ids)
         error = await done
         if error is not None:
             raise StorageUnavailable(str(error))
@@ -46,33 +51,32 @@ class LastRateReader:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _enqueue(self, currency_id: int) -> list[asyncio.Future[FreshrateError | None]]:
+    def _enqueue(self, currency_ids: Collection[int]) -> None:
+        self._wanted.update(currency_ids)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="last rate reader")
-        return self._wanted.setdefault(currency_id, [])
 
     async def _run(self) -> None:
         try:
             while self._wanted:
-                batch, self._wanted = self._wanted, {}
-                self._reading = set(batch)
-                error = await self._read(batch.keys())
-                for done in (one for waiting in batch.values() for one in waiting if not one.done()):
-                    done.set_result(error)
+                self._reading, self._wanted = self._wanted, set()
+                waiting, self._waiting = self._waiting, []
+                error = await self._read(self._reading)
+                for done in waiting:
+                    if not done.done():
+                        done.set_result(error)
         finally:
             self._reading, self._task = set(), None
 
     async def _read(self, currency_ids: Collection[int]) -> FreshrateError | None:
         try:
-            rates = await self._storage.last_rates(currency_ids)
+            self._arrived(currency_ids, await self._storage.last_rates(currency_ids))
         except FreshrateError as error:
             log.warning("last rates not read", currencies=len(currency_ids), error=str(error))
-            self._failed(currency_ids, error)
+            self._failed(currency_ids)
             return error
         except Exception:  # a defect there must not end the reading for good
             log.exception("last rates not read", currencies=len(currency_ids))
-            broken = StorageUnavailable()
-            self._failed(currency_ids, broken)
-            return broken
-        self._arrived(currency_ids, rates)
+            self._failed(currency_ids)
+            return StorageUnavailable()
         return None

@@ -2,7 +2,8 @@
 
 The stream is only a hint; the database is the truth. So the last rates and the last ranking are listed at the start, again
 every 10 s, and at once after a gap; then the waiters who still wait ask again. Reading the stream never waits for the
-database. A ranking that names currencies which the catalog lacks is kept back until the catalog is read again.
+database. A ranking that names currencies which the catalog lacks is kept back until the catalog is read again, and so is
+the end of a renewal that somebody waits for.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 import structlog
 
 from api.catalog import Catalog
+from api.catalog_renewals import CatalogRenewals
 from api.memory import RateMemory
 from api.refresh import Refresher
 from api.top.top import Top
@@ -45,6 +47,7 @@ class River:
         catalog: Catalog,
         refresher: Refresher,
         top: Top,
+        renewals: CatalogRenewals,
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -53,6 +56,8 @@ class River:
         self._catalog = catalog
         self._refresher = refresher
         self._top = top
+        self._renewals = renewals
+        self._all_flights = (refresher, top.rankings, renewals)
         self._clock = clock
         self._wake = asyncio.Event()
         self._catalog_is_old = True
@@ -90,7 +95,7 @@ class River:
             self.lag = max(0.0, self._clock().timestamp() - event.announced_at)
         elif isinstance(event, Gap):
             self.is_flowing = True
-            for flights in (self._refresher, self._top.rankings):
+            for flights in self._all_flights:
                 flights.regain_queue()
             self._catalog_is_old = self._ask_again = True
             self._wake.set()
@@ -114,13 +119,16 @@ class River:
         elif isinstance(fact, RefreshFailed):
             self._top.fail(fact)
             self._refresher.fail(fact)
+            self._renewals.fail(fact)
         elif isinstance(fact, CatalogStored):
+            if fact.command_ids:
+                self._renewals.note(fact.command_ids)
             self._catalog_is_old = True
             self._wake.set()
 
     def _lose(self, reason: str | None) -> None:
         self.is_flowing = False
-        for flights in (self._refresher, self._top.rankings):
+        for flights in self._all_flights:
             flights.lose_queue(QueueUnavailable(reason))
 
     # The listing
@@ -134,9 +142,11 @@ class River:
                 self._outage.note_success()
             except FreshrateError as error:
                 self._outage.note_failure(error)
+                self._renewals.note_unreadable(error)
                 pause = RETRY_SECONDS
             except Exception:  # whatever it was, the next listing may be good
                 log.exception("last rates not listed")
+                self._renewals.note_unreadable(FreshrateError())
                 pause = RETRY_SECONDS
             finally:
                 self._top.is_listed.set()
@@ -170,9 +180,11 @@ class River:
         self._top.learn(ranking)
         if ask_again:
             self._top.rankings.ask_again()
+            self._renewals.ask_again()
 
     async def _load_catalog(self) -> None:
         self._catalog_is_old = False
+        renewals = self._renewals.unread()
         try:
             await self._catalog.load()
         except BaseException:
@@ -180,6 +192,7 @@ class River:
             raise
         self._memory.forget(self._catalog.merged())
         self._top.current.rename()
+        self._renewals.settle(renewals)
         while self._kept_back:
             fact = self._kept_back.popleft()
             self._top.learn(fact.ranking, fact.command_ids)

@@ -10,12 +10,19 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from marshmallow import Schema, fields, validate
 
-from api.fields import DecimalText, UtcTime
-from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from api.fields import DecimalText, SymbolOrId, UtcTime
+from shared.domain.currency import (
+    Currency,
+    CurrencyAlias,
+    CurrencyKind,
+    CurrencyMetadata,
+    CurrencyProfile,
+)
+from shared.domain.quote import Leg, Quote
 from shared.domain.ranking import TopRow
 from shared.domain.rate import Rate
 
@@ -60,9 +67,19 @@ def _field(hint: Any, data_key: str, doc: str | None) -> fields.Field[Any]:  # n
         "data_key": data_key,
         "metadata": {"description": doc} if doc else {},
     }
+    if get_origin(hint) in {tuple, Mapping}:
+        return _composed(hint, options)
     if issubclass(hint, StrEnum):
         return fields.String(validate=validate.OneOf([one.value for one in hint]), **options)
     return _SIMPLE[hint](**options)
+
+
+def _composed(hint: Any, options: dict[str, Any]) -> fields.Field[Any]:  # noqa: ANN401 - a type hint
+    """A tuple of any length, or a mapping from texts."""
+    if get_origin(hint) is tuple:
+        return fields.List(_SIMPLE[get_args(hint)[0]](), **options)
+    _, values = get_args(hint)
+    return fields.Dict(keys=fields.String(), values=_field(values, "", None), **options)
 
 
 RateSchema = derived(
@@ -107,11 +124,22 @@ _MetadataSchema = derived(
 )
 
 
+_ProfileSchema = derived(
+    "ProfileSchema",
+    CurrencyProfile,
+    docs={
+        "circulating_supply": "In units of the currency; null, like the two below, where its source does not say.",
+        "tags": "Its source's words for what it is; empty where there are none.",
+        "links": "Addresses by the source's name for their kind; empty where there are none.",
+    },
+)
+
+
 def _nullable(schema: type[Schema], doc: str) -> fields.Nested:
     return fields.Nested(schema, required=True, allow_none=True, metadata={"description": doc})
 
 
-class CurrencyDetailSchema(CurrencySchema, _MetadataSchema):  # type: ignore[misc, valid-type]
+class CurrencyDetailSchema(CurrencySchema, _MetadataSchema, _ProfileSchema):  # type: ignore[misc, valid-type]
     kind = fields.String(required=True, validate=validate.OneOf([one.value for one in CurrencyKind]))
     aliases = fields.List(fields.Nested(AliasSchema), required=True)
     last_rate = _nullable(RateSchema, "As `lastrate` gives it.")
@@ -175,6 +203,68 @@ class TopSchema(Schema):
     results = fields.List(fields.Nested(TopRowSchema), required=True)
 
 
+_age = {
+    "description": "Whole seconds since it was fetched; of a past moment: from the time that its source states."
+}
+
+LegSchema = derived(
+    "LegSchema",
+    Leg,
+    names={"observed_at": "actual_date"},
+    docs={
+        "pair": "BTC/USD: a price of Bitcoin as it is stated. USD/BTC: the same, divided by.",
+        "source": "The upstream that stated it.",
+        "actual_date": "The time that the source states for it.",
+    },
+    without=frozenset({"since", "is_stale"}),
+    age=fields.Integer(required=True, metadata=_age),
+)
+
+QuoteSchema = derived(
+    "QuoteSchema",
+    Quote,
+    names={"currency_id": "currency", "observed_at": "actual_date", "is_stale": "stale"},
+    docs={
+        "currency": "The id of the currency in which the price is.",
+        "price": "Of the amount, as text, without exponent: exact in USD, else rounded to 28 significant digits. Null "
+        "where a rate that it needs cannot be had.",
+        "actual_date": "Of the oldest leg; null also where there is none.",
+        "age": "Whole seconds, of the oldest leg; 0 where there is none.",
+        "stale": "A leg is older than STALE_AFTER_SECONDS (a fiat currency's rate than that and the interval of "
+        "FIAT_SCHEDULE), or could not be renewed when it was due, or there is no price.",
+    },
+    without=frozenset({"path"}),
+    path=fields.List(
+        fields.Nested(LegSchema),
+        required=True,
+        metadata={"description": "The rates that the price is made of, from the currency through USD."},
+    ),
+)
+
+
+class QuotedCurrencySchema(CurrencySchema, _MetadataSchema, _ProfileSchema):  # type: ignore[misc, valid-type]
+    """A currency with its prices."""
+
+    also = fields.List(
+        fields.Integer(),
+        required=True,
+        metadata={"description": "The ids of all others of that symbol; empty where an id was asked for."},
+    )
+    quotes = fields.List(fields.Nested(QuoteSchema), required=True)
+
+
+class QuotesSchema(Schema):
+    """Prices of currencies in currencies."""
+
+    results = fields.List(fields.Nested(QuotedCurrencySchema), required=True)
+    not_found = fields.List(
+        SymbolOrId(),
+        required=True,
+        data_key="unknown",
+        metadata={"description": "The symbols or ids that there are not."},
+    )
+
+
 RatesPageSchema = page_of("RatesPageSchema", RateSchema)
 CurrenciesPageSchema = page_of("CurrenciesPageSchema", CurrencySchema)
 
@@ -190,6 +280,11 @@ class ProblemSchema(Schema):
         keys=fields.String(),
         values=fields.List(fields.String()),
         metadata={"description": "What is wrong, by parameter; for 400."},
+    )
+    not_found = fields.List(
+        SymbolOrId(),
+        data_key="unknown",
+        metadata={"description": "The symbols or ids that there are not, where all are unknown."},
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import http_parser, http_writer, web
 from api.context import CONTEXT
 from api.lane import Express, FastLane
 from api.protocol import HeadDeadlineServer, with_head_deadline
-from api.routes import last_rate, top
+from api.routes import last_rate, quotes, top
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -19,7 +19,7 @@ LEAVE_SECONDS = 1.0
 """For one more request on connections that are kept alive; what is idle for longer is closed."""
 FINISH_SECONDS = 4.5
 """For requests in hand then."""
-CLEANUP_SECONDS = 5.5
+CLEANUP_SECONDS = 6.5
 """After which the rest is cut off."""
 _LOOK_SECONDS = 0.02
 BACKLOG = 1024
@@ -51,6 +51,7 @@ class ApiRunner(web.AppRunner):
         lane = FastLane(
             expresses=(
                 Express(last_rate.PATH, last_rate.ready_in(api.memory)),
+                Express(quotes.PATH, api.quotes.ready),
                 Express(top.PATH, top.ready_in(api.top, at_root=False)),
                 Express(top.ROOT, top.ready_in(api.top, at_root=True)),
             ),

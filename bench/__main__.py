@@ -3,11 +3,12 @@
 python -m bench [PART ...] [--rounds 5] [--quick] [--without-peers]
 """
 
-from bench import as_of, history, lastrate, memory, poll, refresh, start, top
+from bench import as_of, history, lastrate, memory, poll, quotes, refresh, start, top
 from bench.part import Part, parser_of, run_parts
 
 PARTS: dict[str, Part] = {
     "lastrate": lastrate.measure,
+    "quotes": quotes.measure,
     "top": top.measure,
     "refresh": refresh.measure,
     "poll": poll.measure,

@@ -3,7 +3,7 @@
 An exception's docstring is its default message. `api.errors` maps the tree to HTTP in one table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from inspect import cleandoc
 from typing import ClassVar
@@ -49,6 +49,15 @@ class NotFound(FreshrateError):
 
 class UnknownCurrency(NotFound):
     """No currency has this id. GET /api/currencies/ lists those that exist."""
+
+
+class UnknownCurrencies(UnknownCurrency):
+    """None of these currencies exists. GET /api/currencies/ lists those that do."""
+
+    def __init__(self, unknown: Sequence[str | int]) -> None:
+        super().__init__()
+        self.unknown = unknown
+        """The symbols or ids, as they were asked for."""
 
 
 class UnknownRate(NotFound):

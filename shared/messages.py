@@ -25,6 +25,8 @@ class Role(StrEnum):
 
     PRICING = "pricing"
     RANKING = "ranking"
+    CATALOG = "catalog"
+    """Done by every worker of the role pricing beside it: a renewal takes seconds, in which refreshes must not wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,25 @@ class RefreshRanking:
     version: Literal[1] = 1
 
 
-Command = RefreshRates | RefreshRanking
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewCatalog:
+    """Renew the catalog of cryptocurrencies, where that was not done or tried just before: somebody asks for a symbol that it
+    lacks."""
+
+    id: str
+    """Unique. A claim holds it; facts name it."""
+    created_at: datetime
+    request_id: str
+    """The id of the HTTP request, for the logs of both sides."""
+    traceparent: str = ""
+    """The span of the HTTP request as W3C writes it, where traces are on."""
+    deadline_ms: int = 0
+    """Milliseconds since 1970 by the queue's clock after which nobody waits any more; set by the queue."""
+    kind: Literal["renew_catalog"] = "renew_catalog"
+    version: Literal[1] = 1
+
+
+Command = RefreshRates | RefreshRanking | RenewCatalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +112,7 @@ class RankingStored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshFailed:
-    """A command ended without a rate for these currencies, or without a ranking."""
+    """A command ended without a rate for these currencies, without a ranking, or without a renewed catalog."""
 
     command_id: str
     failures: tuple[Failure, ...]
@@ -101,9 +121,11 @@ class RefreshFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStored:
-    """The catalog was renewed; who keeps it in memory reads it again."""
+    """The catalog, or what is told of its currencies, was renewed; who keeps it in memory reads it again."""
 
     currencies: int
+    command_ids: tuple[str, ...] = ()
+    """The commands that this renewal served; none where nobody asked."""
     kind: Literal["catalog_stored"] = "catalog_stored"
 
 

@@ -12,7 +12,7 @@ from shared.process_meters import watch_process
 from shared.queue import open_queue
 from shared.registry import Registry
 from shared.settings import Settings
-from shared.sources import build_sources
+from shared.sources import build_fiat_source, build_sources
 from shared.storage import open_storage
 from shared.storage.address import place
 from shared.upstream import Upstream
@@ -28,6 +28,9 @@ class World:
     storage: Storage
     queue: Queue
     sources: tuple[PriceSource, ...]
+    """Those that SOURCES names and that can be asked, the preferred first."""
+    fiat_source: PriceSource
+    """Knows fiat currencies alone, and is asked for them before all others."""
     upstream: Upstream
     visitor: Visitor
     clock: Clock
@@ -83,9 +86,12 @@ async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         stack.push_async_callback(queue.close)
         upstream = await stack.enter_async_context(Upstream(storage, clock=clock, registry=registry))
         sources = tuple(build_sources(settings))
+        fiat_source = build_fiat_source(settings)
         meters = VisitMeters(registry)
-        allowances = AllowanceGauges(sources, upstream, clock)
-        books = QueueGauges(queue, settings.worker_roles)
+        # The simulator is both: of two of one name, which share their allowance, one is told.
+        asked = {source.name: source for source in (fiat_source, *sources)}
+        allowances = AllowanceGauges(tuple(asked.values()), upstream, clock)
+        books = QueueGauges(queue, settings.command_roles)
         for gauges in (allowances, books, DatabaseGauges(storage)):
             registry.register(gauges)
         for asking in (allowances, books):
@@ -96,8 +102,15 @@ async def open_world(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             storage=storage,
             queue=queue,
             sources=sources,
+            fiat_source=fiat_source,
             upstream=upstream,
-            visitor=Visitor(sources=sources, upstream=upstream, storage=storage, clock=clock, meters=meters),
+            visitor=Visitor(
+                sources=(fiat_source, *sources),
+                upstream=upstream,
+                storage=storage,
+                clock=clock,
+                meters=meters,
+            ),
             clock=clock,
             registry=registry,
             meters=meters,

@@ -19,7 +19,11 @@ from shared.messages import Role
 
 SIMULATOR = "simulator"
 CRYPTOCOMPARE = "cryptocompare"
+FRANKFURTER = "frankfurter"
 KNOWN_SOURCES = ("coinmarketcap", CRYPTOCOMPARE, SIMULATOR)
+"""Those that SOURCES may name."""
+RATE_SOURCES = (*KNOWN_SOURCES, FRANKFURTER)
+"""Those that a rate may be of."""
 
 
 class DatabaseType(StrEnum):
@@ -72,12 +76,15 @@ class Settings(BaseSettings):
     cryptocompare_url: str = "https://min-api.cryptocompare.com"
     cryptocompare_calls_per_minute: int = Field(default=300, ge=0)
     cryptocompare_credits_per_month: int = Field(default=50_000, ge=0)
+    frankfurter_url: str = "https://api.frankfurter.dev"
     simulator_url: str = "http://127.0.0.1:8899"
 
     price_schedule: Annotated[Schedule, NoDecode] = Every(timedelta(minutes=5))
     ranking_schedule: Annotated[Schedule, NoDecode] = Every(timedelta(minutes=5))
+    fiat_schedule: Annotated[Schedule, NoDecode] = Every(timedelta(hours=1))
     tracked_top: int = Field(default=200, ge=0, le=5000)
     tracked_symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    warm_hours: float = Field(default=24, ge=0, le=720)
 
     cache_ttl_seconds: int = Field(default=60, ge=1, le=86_400)
     stale_after_seconds: int = Field(default=900, ge=1)
@@ -100,7 +107,9 @@ class Settings(BaseSettings):
     _split_lists = field_validator(
         "sources", "tracked_symbols", "api_port", "api_keys", "worker_roles", mode="before"
     )(_split)
-    _read_schedule = field_validator("price_schedule", "ranking_schedule", mode="before")(_schedule)
+    _read_schedule = field_validator("price_schedule", "ranking_schedule", "fiat_schedule", mode="before")(
+        _schedule
+    )
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -125,6 +134,13 @@ class Settings(BaseSettings):
             raise ValueError("one or more values, comma-separated, each once")
         return value
 
+    @field_validator("worker_roles")
+    @classmethod
+    def _roles_of_their_own(cls, value: tuple[Role, ...]) -> tuple[Role, ...]:
+        if Role.CATALOG in value:
+            raise ValueError("pricing and ranking; the catalog belongs to pricing")
+        return value
+
     @field_validator("api_port")
     @classmethod
     def _ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
@@ -132,7 +148,7 @@ class Settings(BaseSettings):
             raise ValueError("ports lie between 0 (any free one) and 65535")
         return value
 
-    @field_validator("coinmarketcap_url", "cryptocompare_url", "simulator_url")
+    @field_validator("coinmarketcap_url", "cryptocompare_url", "frankfurter_url", "simulator_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -176,6 +192,22 @@ class Settings(BaseSettings):
     def enabled_sources(self) -> tuple[str, ...]:
         """Those of SOURCES that can be asked: without a key CryptoCompare answers nobody, so it is off."""
         return tuple(one for one in self.sources if one != CRYPTOCOMPARE or self.cryptocompare_api_key)
+
+    @property
+    def fiat_source(self) -> str:
+        """The name of the source that is asked first for fiat currencies."""
+        return SIMULATOR if self.is_simulated else FRANKFURTER
+
+    @property
+    def price_sources(self) -> tuple[str, ...]:
+        """All sources of prices, the preferred first: the one of fiat currencies knows no others, so it stands in nobody's
+        way."""
+        return tuple(dict.fromkeys((self.fiat_source, *self.sources)))
+
+    @property
+    def command_roles(self) -> tuple[Role, ...]:
+        """What commands this worker process takes: its roles', and with pricing those for the catalog."""
+        return (*self.worker_roles, *((Role.CATALOG,) if Role.PRICING in self.worker_roles else ()))
 
     @property
     def is_simulated(self) -> bool:

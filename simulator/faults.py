@@ -17,7 +17,8 @@ huge       a JSON body without end, streamed                                    
 redirect   302                                                                  location ("/elsewhere")
 reset      a connection that is closed without an answer
 empty      an answer without any data
-missing    data that leave out the ids, or everything
+missing    data that leave out the ids, or everything; without a path, until
+           it is deleted: a currency that is not listed yet
 wrong_id   another currency's id in place of the right one                      other (999999999)
 price      a price of your choice: the text is written as it stands, so         value ("null")
            null, -1, 0, 1e400, NaN and "abc" (with its quotes) all work

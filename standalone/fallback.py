@@ -31,6 +31,7 @@ _NAMED_BY_THE_USER = {
     "coinmarketcap_url",
     "cryptocompare_api_key",
     "cryptocompare_url",
+    "frankfurter_url",
     "simulator_url",
 }
 

@@ -14,7 +14,6 @@ import pytest
 import yaml  # type: ignore[import-untyped] # PyYAML ships no types
 
 from shared import __version__
-from shared.messages import Role
 from shared.opening import require_servers
 from shared.settings import Settings, read_settings
 
@@ -144,7 +143,7 @@ def test_the_environment_is_made_of_settings_and_can_be_started_on(
 
 def test_every_role_has_a_worker() -> None:
     roles = [environment(name)["WORKER_ROLES"] for name in SERVICES if name.startswith("worker-")]
-    assert sorted(roles) == sorted(role.value for role in Role)
+    assert sorted(roles) == sorted(Settings.model_fields["worker_roles"].default)
 
 
 def test_the_simulator_of_the_demo_is_where_the_workers_look_for_it() -> None:

@@ -21,7 +21,8 @@ def shown(default: Any) -> str:
         case tuple():
             return ",".join(map(str, default))
         case Every(interval):
-            return f"{interval // timedelta(minutes=1)}m"
+            hours, rest = divmod(interval, timedelta(hours=1))
+            return f"{rest // timedelta(minutes=1)}m" if rest else f"{hours}h"
         case float():
             return f"{default:g}"
         case _:

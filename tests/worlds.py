@@ -58,6 +58,8 @@ async def small_world(
                 "cryptocompare_url": url,
                 "cryptocompare_calls_per_minute": 0,
                 "cryptocompare_api_key": "key-of-the-test",
+                "frankfurter_url": url,
+                "simulator_url": url,
                 "tracked_top": 20,
                 **settings,
             },

@@ -35,14 +35,14 @@ def run() -> int:
 
 def check() -> int:
     try:
-        roles = read_settings().worker_roles
+        settings = read_settings()
     except SettingsError as error:
         sys.stderr.write(f"worker: {error}\n")
         return 1
-    if living_workers(roles):
+    if living_workers(settings.command_roles):
         return 0
     sys.stderr.write(
-        f"worker: no sign of life of {','.join(roles)} in {signs_folder()} within {FILE_TOO_OLD:g} s: check as the worker's "
+        f"worker: no sign of life of {','.join(settings.worker_roles)} in {signs_folder()} within {FILE_TOO_OLD:g} s: check as the worker's "
         "user, with its temporary folder (TMPDIR) and its WORKER_ROLES.\n"
     )
     return 1

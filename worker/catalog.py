@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from shared.domain.currency import Currency, CurrencyKind
+from shared.domain.currency import USD_ID, Currency, CurrencyKind
 from shared.ports import Storage
 
 PATIENCE = timedelta(seconds=10)
@@ -12,12 +12,14 @@ _CHECK = timedelta(seconds=0.1)
 """Between two looks for it."""
 
 
-async def loaded_catalog(storage: Storage, *, patience: timedelta = timedelta(0)) -> list[Currency]:
-    """By rank; empty where it is not loaded, not even after a while."""
+async def loaded_catalog(
+    storage: Storage, *, kind: CurrencyKind = CurrencyKind.CRYPTO, patience: timedelta = timedelta(0)
+) -> list[Currency]:
+    """By rank; empty where nothing of the `kind` was loaded, not even after a while. The dollar is there from the start."""
     looks = max(1, patience // _CHECK)
     for look in range(looks):
         catalog = await storage.catalog()
-        if any(one.kind is CurrencyKind.CRYPTO for one in catalog):
+        if any(one.kind is kind and one.id != USD_ID for one in catalog):
             return catalog
         if look < looks - 1:
             await asyncio.sleep(_CHECK.total_seconds())

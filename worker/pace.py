@@ -1,39 +1,45 @@
 """The pace of the jobs that spend credits: polls are stretched so that the month's credits last.
 
 P(c) = `Upstream.poll_interval` is the interval at which polls of c credits, were they alone, spend the whole month. Where
-several jobs visit one source, each at its own P would spend the month once per job. So job j with the configured
-interval i_j is stretched to
+several jobs visit one source, each at its own P would spend the month once per job.
 
-    i_j * sum over the jobs k of that source (P(c_k) / i_k)
+The fiat currencies, whose rates move slowly and whose schedule is long, are fixed: they keep FIAT_SCHEDULE as long as that
+takes at most a fifth of the month, and are stretched to P(5 * c_fiat) where it would take more. So their part of the month is
 
-P(c) is K * c, so the jobs then spend sum(c_j / i_j) / (K * sum(c_k / i_k)) = 1 / K credits per second: the month, once.
-All jobs are stretched alike, as each keeps its share of what was configured. A single job is stretched to P(c).
+    phi = P(c_fiat) / max(i_fiat, P(5 * c_fiat)), at most 1/5
+
+and the other jobs share what that leaves: job j with the configured interval i_j is stretched to
+
+    i_j * sum over the other jobs k of that source, j among them (P(c_k) / i_k) / (1 - phi)
+
+P(c) is K * c, so these spend sum(c_j / i_j) * (1 - phi) / (K * sum(c_k / i_k)) = (1 - phi) / K credits per second, and the
+fiat currencies phi / K: together the month, once. All but these are stretched alike, as each keeps its share of what was
+configured. A single job is stretched to P(c).
 
 A job counts where its next poll will be asked: at the first of its sources that lets it through now. While the one that
-is preferred is closed, that is the next one, whose month must bear it.
+is preferred is closed, that is the next one, whose month must bear it. Of the fiat currencies only those count that the
+fiat source does not know, while that one may be asked: it has no month to spend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from cronsim import CronSim
+from datetime import timedelta
 
 from shared.domain.allowance import Allowance
 from shared.domain.currency import Currency, CurrencyKind
 from shared.domain.ranking import Ranking
 from shared.domain.rate import MAX_AHEAD
-from shared.domain.schedule import Every, Schedule
 from shared.errors import NotTried
+from shared.intervals import interval_of
 from shared.opening import World
 from shared.ports import PriceSource, Source
 from shared.sources import ranking_sources
 from shared.upstream import Upstream
 from worker.ranking_visit import length_of_polls
-from worker.tracked import Tracked, tracked
+from worker.tracked import Tracked, covered, fiats
 
-_TICKS = 24
-"""Of a cron expression: their mean distance is its interval."""
+FIAT_SHARE = 5
+"""The fiat currencies take at most a fifth of the month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +55,21 @@ class Spending:
     """That a poll needs at once."""
 
 
-def interval_of(schedule: Schedule, now: datetime) -> timedelta:
-    """Of a cron expression the mean of its next ticks."""
-    if isinstance(schedule, Every):
-        return schedule.interval
-    ticks = CronSim(schedule.expression, now)
-    first = last = next(ticks)
-    for _ in range(_TICKS):
-        last = next(ticks)
-    return (last - first) / _TICKS
-
-
 def stretched(interval: timedelta, loads: Sequence[tuple[timedelta, timedelta]]) -> timedelta:
     """See above. `loads`: P and interval of each job of the source, this one among them."""
     return interval * sum(alone / configured for alone, configured in loads)
 
 
-async def pace_among(upstream: Upstream, own: Spending, others: Sequence[Spending]) -> timedelta:
-    """The shortest interval that the budget allows for a job. `others`: the other jobs, of whatever source."""
+async def pace_of_fixed(upstream: Upstream, fixed: Spending) -> timedelta:
+    """The shortest interval that the budget allows for the job that is not stretched with the others."""
+    return await upstream.poll_interval(fixed.source, FIAT_SHARE * fixed.credits)
+
+
+async def pace_among(
+    upstream: Upstream, own: Spending, others: Sequence[Spending], fixed: Spending | None = None
+) -> timedelta:
+    """The shortest interval that the budget allows for a job. `others`: the other jobs, of whatever source. `fixed`: the one
+    that is not stretched with them."""
     if not own.credits:
         return timedelta(0)
     loads = [
@@ -74,7 +77,16 @@ async def pace_among(upstream: Upstream, own: Spending, others: Sequence[Spendin
         for one in (own, *others)
         if one.source.name == own.source.name
     ]
-    return stretched(own.interval, loads)
+    taken = await _part_of(upstream, fixed) if fixed and fixed.source.name == own.source.name else 0.0
+    return stretched(own.interval, loads) / (1 - taken)
+
+
+async def _part_of(upstream: Upstream, fixed: Spending) -> float:
+    """Of the month. Where fewer polls are left than FIAT_SHARE, P is no longer K * c, and the fixed one's is no more than its
+    share of all that is left."""
+    alone = await upstream.poll_interval(fixed.source, fixed.credits)
+    interval = max(fixed.interval, await pace_of_fixed(upstream, fixed))
+    return min(alone / interval, 1 / FIAT_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +102,16 @@ async def plan_of_prices(world: World, catalog: Sequence[Currency]) -> PricePlan
     now = world.clock()
     interval = interval_of(world.settings.price_schedule, now)
     ranking = await world.storage.last_ranking(now=world.clock())
-    everything = tracked(catalog, world.settings, ranking)
+    everything = await covered(world, catalog, ranking)
+    others = await _likely_rankings(world, ranking)
+    fixed = await _next_fiats(world, catalog)
     if ranking:
         rest = everything.without(await _brought(world, ranking, catalog))
-        pace = await _pace_of_prices(world, rest, interval, ranking)
+        pace = await _pace_of_prices(world, rest, interval, others, fixed)
         # A clock that was ahead may have dated it: it must not stop the polls until then.
         if -MAX_AHEAD <= now - ranking.observed_at < max(interval, pace):
             return PricePlan(rest, pace)
-    return PricePlan(everything, await _pace_of_prices(world, everything, interval, ranking))
+    return PricePlan(everything, await _pace_of_prices(world, everything, interval, others, fixed))
 
 
 async def _brought(world: World, ranking: Ranking, catalog: Sequence[Currency]) -> set[int]:
@@ -114,10 +128,10 @@ async def _brought(world: World, ranking: Ranking, catalog: Sequence[Currency]) 
 
 
 async def _pace_of_prices(
-    world: World, what: Tracked, interval: timedelta, ranking: Ranking | None
+    world: World, what: Tracked, interval: timedelta, others: Sequence[Spending], fixed: Spending
 ) -> timedelta:
-    prices = await _next_prices(world, what, interval)
-    return await pace_among(world.upstream, prices, await _likely_rankings(world, ranking))
+    prices = await _next_prices(world, what.all, what.ranks, interval)
+    return await pace_among(world.upstream, prices, others, fixed)
 
 
 async def pace_of_prices(world: World) -> timedelta:
@@ -126,7 +140,11 @@ async def pace_of_prices(world: World) -> timedelta:
 
 async def pace_of_rankings(world: World) -> timedelta:
     rankings = await _next_rankings(world)
-    return await _pace_beside_prices(world, rankings) if rankings else timedelta(0)
+    return await _pace_of_spending_on_rankings(world, rankings) if rankings else timedelta(0)
+
+
+async def pace_of_fiats(world: World) -> timedelta:
+    return await pace_of_fixed(world.upstream, await _next_fiats(world, await world.storage.catalog()))
 
 
 async def spared_sources(world: World) -> frozenset[str]:
@@ -139,24 +157,48 @@ async def spared_sources(world: World) -> frozenset[str]:
     if not ranking or not last or (asked_first and asked_first.source.name == last.source.name):
         return frozenset()
     age = world.clock() - ranking.observed_at
-    is_early = -MAX_AHEAD <= age < await _pace_beside_prices(world, last)
+    is_early = -MAX_AHEAD <= age < await _pace_of_spending_on_rankings(world, last)
     return frozenset({last.source.name} if is_early else ())
 
 
-async def _pace_beside_prices(world: World, rankings: Spending) -> timedelta:
-    what = (await plan_of_prices(world, await world.storage.catalog())).what
+async def _pace_of_spending_on_rankings(world: World, rankings: Spending) -> timedelta:
+    catalog = await world.storage.catalog()
+    prices, fixed = await _planned_prices(world, catalog), await _next_fiats(world, catalog)
+    return await pace_among(world.upstream, rankings, [prices], fixed)
+
+
+async def _planned_prices(world: World, catalog: Sequence[Currency]) -> Spending:
+    what = (await plan_of_prices(world, catalog)).what
     interval = interval_of(world.settings.price_schedule, world.clock())
-    return await pace_among(world.upstream, rankings, [await _next_prices(world, what, interval)])
+    return await _next_prices(world, what.all, what.ranks, interval)
 
 
-async def _next_prices(world: World, what: Tracked, interval: timedelta) -> Spending:
-    """One on probation is not counted on: most likely it fails again, and the next one is asked."""
+async def _next_fiats(world: World, catalog: Sequence[Currency]) -> Spending:
+    """At the sources after the fiat source."""
+    wanted = fiats(catalog)
+    calls = world.fiat_source.plan(sorted(wanted), {}, {})
+    asked = Spending(source=world.fiat_source, credits=0, interval=timedelta(0), calls=len(calls))
+    if await _counted_on(world, asked):
+        wanted = wanted.difference(*(call.currency_ids for call in calls))
+    interval = interval_of(world.settings.fiat_schedule, world.clock())
+    return await _next_prices(world, wanted, {}, interval)
+
+
+async def _next_prices(
+    world: World, currency_ids: Collection[int], ranks: Mapping[int, int], interval: timedelta
+) -> Spending:
+    """At the first source that knows any of them."""
     for source in world.sources:
-        prices = await _spending_on_prices(world, source, what, interval)
-        allowance = await _lets_through(world, prices)
-        if allowance and not allowance.is_on_probation:
+        prices = await _spending_on_prices(world, source, currency_ids, ranks, interval)
+        if prices.credits and await _counted_on(world, prices):
             return prices
-    return await _spending_on_prices(world, world.sources[0], what, interval)
+    return await _spending_on_prices(world, world.sources[0], currency_ids, ranks, interval)
+
+
+async def _counted_on(world: World, poll: Spending) -> bool:
+    """One on probation is not: most likely it fails again, and the next one is asked."""
+    allowance = await _lets_through(world, poll)
+    return allowance is not None and not allowance.is_on_probation
 
 
 async def _next_rankings(world: World) -> Spending | None:
@@ -187,10 +229,14 @@ async def _lets_through(world: World, poll: Spending) -> Allowance | None:
 
 
 async def _spending_on_prices(
-    world: World, source: PriceSource, what: Tracked, interval: timedelta
+    world: World,
+    source: PriceSource,
+    currency_ids: Collection[int],
+    ranks: Mapping[int, int],
+    interval: timedelta,
 ) -> Spending:
-    symbols = await world.storage.symbols(source.name, what.all) if source.has_own_ids else {}
-    calls = source.plan(sorted(what.all), what.ranks, symbols)
+    symbols = await world.storage.symbols(source.name, currency_ids) if source.has_own_ids else {}
+    calls = source.plan(sorted(currency_ids), ranks, symbols)
     return Spending(source=source, credits=sum(call.credits for call in calls), interval=interval)
 
 

@@ -37,12 +37,13 @@ def incarnation() -> str:
 
 async def run_worker(world: World, stop: asyncio.Event, *, drain: float = DRAIN) -> None:
     """Works until `stop` is set; `drain`: seconds for what is in hand then."""
-    roles = world.settings.worker_roles
+    roles, command_roles = world.settings.worker_roles, world.settings.command_roles
     worker = incarnation()
-    for source in world.sources:
+    # The simulator is both: forgiven once.
+    for source in {one.name: one for one in (world.fiat_source, *world.sources)}.values():
         await world.upstream.forgive(source)
-    consumers = [Consumer(role, worker, world) for role in roles]
-    heart = Heartbeat(roles, worker, world.queue)
+    consumers = [Consumer(role, worker, world) for role in command_roles]
+    heart = Heartbeat(command_roles, worker, world.queue)
     await heart.beat()
     heartbeat = asyncio.create_task(heart.run(), name="heartbeat")
     schedulers = [Scheduler(job, world) for job in JOBS if job.role in roles]
@@ -61,7 +62,7 @@ async def run_worker(world: World, stop: asyncio.Event, *, drain: float = DRAIN)
             consumer.stop()
         await asyncio.wait([*working, asyncio.create_task(_end([stopping, *schedules]))], timeout=drain)
         await _end([*working, heartbeat])
-        await asyncio.gather(*(_retire(world, role, worker) for role in roles))
+        await asyncio.gather(*(_retire(world, role, worker) for role in command_roles))
         log.info("worker stopped", worker=worker)
 
 

@@ -1,11 +1,17 @@
-"""What the price polls cover: the top by CoinMarketCap's rank, the top of the last ranking, and the named currencies."""
+"""What the price polls cover: the top by CoinMarketCap's rank, the top of the last ranking, the named currencies, and the
+warm ones, which somebody asked for of late. The fiat currencies have a poll of their own."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from shared.domain.currency import Currency, CurrencyKind
+from shared.domain.currency import USD_ID, Currency, CurrencyKind
 from shared.domain.ranking import Ranking
+from shared.opening import World
 from shared.settings import Settings
+
+MOST_WARM = 500
+"""Whoever asks for one currency after the other must not make the polls ever dearer: at CoinMarketCap these are 5 credits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,7 @@ class Tracked:
     top: frozenset[int]
     """By yesterday's ranks: one that has left the top since then need not be chased."""
     named: frozenset[int]
-    """By their symbols, or by the last ranking: these are wanted, wherever they rank by now."""
+    """By their symbols, by the last ranking, or as somebody asks for them: these are wanted, wherever they rank by now."""
     ranks: dict[int, int]
     """Of the top: only a listing of it may be cheaper."""
     known: frozenset[int]
@@ -45,4 +51,26 @@ def tracked(catalog: Sequence[Currency], settings: Settings, ranking: Ranking | 
         named=frozenset(one for one in (*named, *ranked) if one in active),
         ranks=ranks,
         known=frozenset(one.id for one in crypto),
+    )
+
+
+async def covered(world: World, catalog: Sequence[Currency], ranking: Ranking | None) -> Tracked:
+    """What is tracked, and the warm ones beside it, the last asked for first."""
+    what = tracked(catalog, world.settings, ranking)
+    if not world.settings.warm_hours:
+        return what
+    others = {one.id for one in catalog if one.is_active and one.kind is not CurrencyKind.FIAT} - what.all
+    asked = await world.storage.in_demand_since(
+        world.clock() - timedelta(hours=world.settings.warm_hours),
+        # All that is covered anyhow, or not to be polled, may have been asked for since.
+        limit=MOST_WARM + len(catalog) - len(others),
+    )
+    warm = [one for one in asked if one in others][:MOST_WARM]
+    return replace(what, named=what.named.union(warm))
+
+
+def fiats(catalog: Sequence[Currency]) -> frozenset[int]:
+    """The active fiat currencies that have a price."""
+    return frozenset(
+        one.id for one in catalog if one.is_active and one.kind is CurrencyKind.FIAT and one.id != USD_ID
     )

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from api.routes import currencies, docs, health, last_rate, latest_rate, metrics, rates, services, top
+from api.routes import currencies, docs, health, last_rate, latest_rate, metrics, quotes, rates, services, top
 from api.routes.route import Route, expected, guarded
 
 ROUTES: tuple[Route, ...] = (
@@ -10,6 +10,7 @@ ROUTES: tuple[Route, ...] = (
     *rates.ROUTES,
     *last_rate.ROUTES,
     *latest_rate.ROUTES,
+    *quotes.ROUTES,
     *top.ROUTES,
     *services.ROUTES,
     *health.ROUTES,

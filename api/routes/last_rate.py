@@ -1,7 +1,8 @@
 """The last rate, from memory."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -13,7 +14,8 @@ from api.memory import RateMemory
 from api.queries import LastRateQuery, LastRateQuerySchema
 from api.routes.route import Route, current_id
 from api.schemas import RateSchema, RefreshProblemSchema
-from shared.errors import NoRateYet
+from shared.domain.rate import Rate
+from shared.errors import NoRateYet, StorageUnavailable
 
 PREFIX = "/api/lastrate/"
 PATH = PREFIX + "{currency_id}/"
@@ -37,6 +39,7 @@ async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Resp
     if query.max_age is not None:
         return await _not_older(request, api, currency_id, timedelta(seconds=query.max_age))
     await api.catalog.known(currency_id)
+    api.memory.note_asked([currency_id], api.clock().timestamp())
     answer = await api.memory.last(currency_id)
     if answer is None:
         raise NoRateYet(
@@ -48,11 +51,25 @@ async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Resp
 async def _not_older(
     request: web.Request, api: ApiContext, currency_id: int, max_age: timedelta
 ) -> web.Response:
-    floor = api.clock() - max_age
-    rate = api.memory.fetched_since(currency_id, floor) if max_age else None
+    """A rate of any source that is young enough, from memory or the store; else the fresh one."""
+    now = api.clock()
+    rate = await _young(api, currency_id, now, max_age) if max_age else None
     if rate is None:
         return await refreshed(request, api, currency_id)
+    api.memory.note_asked([currency_id], now.timestamp())
     return fresh(api.memory.encode(rate), api.clock().timestamp())
+
+
+async def _young(api: ApiContext, currency_id: int, now: datetime, max_age: timedelta) -> Rate | None:
+    """Of the most preferred source that has one. Memory is not asked alone where it may not know what another process has
+    stored meanwhile."""
+    rate = api.memory.fetched_since(currency_id, now - max_age)
+    if rate is not None or not api.memory.is_due(currency_id, now.timestamp()):
+        return rate
+    await api.catalog.refreshable(currency_id)
+    with suppress(StorageUnavailable):  # the refresh then tells whether anything can be had at all
+        await api.memory.read([currency_id])
+    return api.memory.fetched_since(currency_id, now - max_age)
 
 
 ROUTES = (

@@ -43,10 +43,10 @@ async def _page(request: web.Request, query: RatesQuery, currency_id: int | None
         cursor=query.cursor,
         limit=query.limit,
     )
-    stale_before = api.clock() - api.settings.stale_after
+    now = api.clock().timestamp()
 
     def encode(rate: Rate) -> Json:
-        return rate_json(rate, is_stale=rate.fetched_at < stale_before)
+        return rate_json(rate, is_stale=api.memory.is_stale(rate, now))
 
     return page_answer(request, page, key=_key, encode=encode)
 

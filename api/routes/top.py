@@ -1,8 +1,8 @@
 """The top list, of now or of any past moment, as JSON or CSV; and the root of the server, where it is CSV."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from datetime import datetime
 
 import structlog
 from aiohttp import web
@@ -18,20 +18,17 @@ from api.gate import PROBLEM, REQUEST_ID
 from api.queries import RootQuerySchema, TopQuery, TopQuerySchema
 from api.routes.route import Route
 from api.schemas import TopSchema
+from api.settled import settled
 from api.top.as_of import PastTop
 from api.top.formats import ENCODINGS, Format, list_headers
 from api.top.paths import Wanted
 from api.top.top import Top
-from shared.domain.times import iso
 from shared.errors import CatalogNotLoaded, FreshrateError, InvalidInput
 
 log = structlog.get_logger(__name__)
 
 PATH = "/api/top/"
 ROOT = "/"
-SETTLED_AFTER = 1.0
-"""Seconds until a moment is past for good: what was stored by then, by the time that its row says, may be committed a little
-later. Who asks sooner waits so long, so that the same question is never answered in two ways."""
 _VARY = {"Vary": "Accept"}
 _EXAMPLES = {"text/csv": "Rank,Symbol,Price USD\r\n1,BTC,42885.00187617128\r\n"}
 _ERRORS: tuple[type[FreshrateError], ...] = (InvalidInput, CatalogNotLoaded, *FAILURES)
@@ -65,7 +62,7 @@ def _is_browser(request: web.Request) -> bool:
 async def _answer(request: web.Request, query: TopQuery, *, at_root: bool) -> web.StreamResponse:
     api = request.app[CONTEXT]
     if query.moment is not None:
-        return await _past(request, api, query, at_root=at_root)
+        return await _past(request, api, query, query.moment, at_root=at_root)
     wanted = Wanted(query.limit, query.format, at_root)
     answer = await api.top.now(wanted, request_id=request[REQUEST_ID])
     if request.rel_url.raw_query_string or not at_root:
@@ -74,19 +71,16 @@ async def _answer(request: web.Request, query: TopQuery, *, at_root: bool) -> we
 
 
 async def _past(
-    request: web.Request, api: ApiContext, query: TopQuery, *, at_root: bool
+    request: web.Request, api: ApiContext, query: TopQuery, moment: datetime, *, at_root: bool
 ) -> web.StreamResponse:
-    now = api.clock()
-    if query.moment is None or query.moment > now:
-        raise InvalidInput({"datetime": [f"Must not be in the future. It is {iso(now)} here."]})
-    await asyncio.sleep(max(0.0, SETTLED_AFTER - (now - query.moment).total_seconds()))
-    past = await api.top.past(query.moment, query.limit)
+    await settled(moment, api.clock)
+    past = await api.top.past(moment, query.limit)
     headers = {
         "Content-Type": ENCODINGS[query.format].content_type,
         "Cache-Control": "no-cache",
         "X-Content-Type-Options": "nosniff",
         request_ids.HEADER: request[REQUEST_ID],
-        **list_headers(query.format, past.facts, limit=query.limit, moment=query.moment),
+        **list_headers(query.format, past.facts, limit=query.limit, moment=moment),
         **({STALE_HEADER: "true"} if past.facts.is_stale else {}),
         **(_VARY if at_root else {}),
     }

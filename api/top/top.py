@@ -6,13 +6,14 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry
 
 from api.catalog import Catalog
+from api.known_paths import KnownPaths
 from api.memory import RateMemory
 from api.metrics import RankingAge, TopMetrics
 from api.refresh import Refresher
 from api.top.as_of import PastTop
 from api.top.current import CurrentTop
 from api.top.encoded_lists import TopAnswer
-from api.top.paths import KnownPaths, Wanted
+from api.top.paths import Wanted
 from api.top.rankings import RankingRefresher
 from api.top.renewal import TopRenewal
 from api.top.renewals import TopRenewals
@@ -73,7 +74,7 @@ class Top:
         self.renewals = TopRenewals(
             current=self.current, renewal=renewal, clock=clock, ttl=ttl, metrics=TopMetrics(registry)
         )
-        self.paths = KnownPaths()
+        self.paths: KnownPaths[Wanted] = KnownPaths()
         self.is_listed = asyncio.Event()
         """Set when the store was asked for the first time, whatever it said."""
         registry.register(RankingAge(lambda: self.current.observed_at, clock))

@@ -1,7 +1,7 @@
 """Exact decimals: from the source's text to the client's text without a binary float between."""
 
 import re
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 MAX_DIGITS = 40
 """Significant digits that a price or an amount may have."""
@@ -11,6 +11,7 @@ _is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]
 _MAX_TEXT = 120
 _ZERO = Decimal(0)
 _ROUNDING = Context(prec=MAX_DIGITS)
+_DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
 _OUT_OF_BOUNDS = "a number must lie between 1e-30 and 1e30"
 
 
@@ -48,6 +49,11 @@ def amount_from(value: object) -> Decimal:
     if amount:
         raise ValueError(_OUT_OF_BOUNDS)
     return _ZERO
+
+
+def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """The one inexact operation on money: a division, rounded to 28 significant digits, half to even."""
+    return _DIVISION.divide(dividend, divisor)
 
 
 def _short(number: Decimal, given: object) -> Decimal:

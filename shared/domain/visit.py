@@ -54,7 +54,7 @@ class Failure:
     """The end of a refresh that brought nothing for what it was asked for."""
 
     currency_id: int | None
-    """None where the ranking was asked for."""
+    """None where the ranking, or a renewal of the catalog, was asked for."""
     kind: FailureKind
     detail: str
     retry_after: float | None = None

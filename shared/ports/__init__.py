@@ -17,12 +17,13 @@ from shared.ports.sources import (
     CatalogSource,
     Parsed,
     PriceSource,
+    ProfileSource,
     Quotes,
     RankingSource,
     Source,
     UpstreamAnswer,
 )
-from shared.ports.storage import Connections, Storage
+from shared.ports.storage import Connections, Description, Storage
 
 __all__ = [
     "Announced",
@@ -32,11 +33,13 @@ __all__ = [
     "Connections",
     "DeadLetter",
     "Delivery",
+    "Description",
     "Gap",
     "LostClaim",
     "Outage",
     "Parsed",
     "PriceSource",
+    "ProfileSource",
     "Queue",
     "QueueDepth",
     "Quotes",

@@ -10,10 +10,10 @@ from shared.messages import Command, Fact, Role
 
 @dataclass(frozen=True, slots=True)
 class LostClaim:
-    """Another command already refreshes this."""
+    """Another command already renews this."""
 
     currency_id: int | None
-    """None where the ranking is claimed."""
+    """None where a ranking is claimed, or the catalog."""
     holder: str
     """The id of the command that holds the claim."""
     expires_in: timedelta
@@ -98,8 +98,8 @@ class Queue(Protocol):
     async def close(self) -> None: ...
 
     async def submit(self, role: Role, commands: Sequence[Command], *, wait: timedelta) -> list[LostClaim]:
-        """Claims what each command asks for (its currencies, or the ranking of its length) for `wait` and pushes the
-        command with what it won, all in one step. A command that won nothing is not pushed. Raises WorkerGone, and
+        """Claims what each command asks for (its currencies, the ranking of its length, or the catalog) for `wait` and pushes
+        the command with what it won, all in one step. A command that won nothing is not pushed. Raises WorkerGone, and
         pushes nothing, where no worker of the role is alive."""
 
     async def take(self, role: Role, worker: str, *, block: timedelta | None) -> Batch:

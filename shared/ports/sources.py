@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from shared.domain.currency import CatalogEntry, CurrencyKind
+from shared.domain.currency import CatalogEntry, CurrencyKind, CurrencyProfile
 from shared.domain.ranking import RankingPage
 from shared.domain.rate import Observation
 
@@ -118,3 +118,14 @@ class CatalogSource(Source, Protocol):
     """A source of the catalog."""
 
     def catalog(self) -> dict[CurrencyKind, Call[list[CatalogEntry]]]: ...
+
+
+@runtime_checkable
+class ProfileSource(Source, Protocol):
+    """A source of profiles."""
+
+    def profiles(
+        self, currency_ids: Collection[int], ranks: Mapping[int, int]
+    ) -> list[Call[dict[int, CurrencyProfile]]]:
+        """The calls that bring the profiles of these currencies. One brings the tags and links of a currency and another
+        its supplies; `shared.domain.currency.merged_profiles` makes one of them. `ranks`: as for prices."""

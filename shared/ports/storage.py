@@ -1,12 +1,19 @@
 """The store, in the domain's verbs. Adapters: `shared.storage` (PostgreSQL, SQLite)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.allowance import Allowance
-from shared.domain.currency import CatalogEntry, Currency, CurrencyDetail, CurrencyKind
+from shared.domain.currency import (
+    CatalogEntry,
+    Currency,
+    CurrencyDetail,
+    CurrencyKind,
+    CurrencyMetadata,
+    CurrencyProfile,
+)
 from shared.domain.identity import Identity
 from shared.domain.page import Cursor, Page
 from shared.domain.ranking import Ranking, TopRow
@@ -23,6 +30,14 @@ class Connections:
     idle: int
     waiting: int
     """Statements that wait for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is told of a currency beyond its identity."""
+
+    metadata: CurrencyMetadata
+    profile: CurrencyProfile
 
 
 class Storage(Protocol):
@@ -55,6 +70,32 @@ class Storage(Protocol):
 
     async def add_currencies(self, entries: Sequence[CatalogEntry], *, stored_at: datetime) -> int:
         """Adds those that are not there yet, and says how many; the others stay as they are."""
+
+    async def record_profiles(
+        self, profiles: Mapping[int, CurrencyProfile], *, profiled_at: datetime
+    ) -> None:
+        """Replaces the profiles of these currencies. Those that do not exist are left out. A renewal of the catalog leaves
+        profiles as they are."""
+
+    async def profiled_before(self, moment: datetime, currency_ids: Collection[int]) -> list[int]:
+        """Those of these currencies, which exist, whose profile is older than that or was never asked for: the latter
+        first, then the oldest, then by id."""
+
+    async def descriptions(self, currency_ids: Collection[int]) -> dict[int, Description]:
+        """What is told of these currencies beyond identity; those that do not exist are left out."""
+
+    # Demand
+
+    async def record_demand(self, asked: Mapping[int, datetime]) -> None:
+        """When somebody last asked for each of these currencies. Moves forward only; those that do not exist are left
+        out."""
+
+    async def in_demand_since(self, moment: datetime, *, limit: int) -> list[int]:
+        """The currencies that somebody asked for at or after that moment, the last asked first, then by id. Of any kind, also
+        inactive ones, but none that is merged into another: whoever asks for that one asks for the other."""
+
+    async def forget_demand(self, *, before: datetime) -> int:
+        """Deletes the marks of the currencies that nobody asked for since, and says how many."""
 
     # Identity
 

@@ -8,7 +8,7 @@ from shared.messages import Role
 FACTS = "freshrate:facts"
 """Stream; field `f` holds a fact as JSON."""
 CLAIM = "freshrate:claim:"
-"""+ currency id, or `ranking:` and a length: the id of the command that refreshes it; expires with that command's
+"""+ currency id, `ranking:` and a length, or `catalog`: the id of the command that renews it; expires with that command's
 deadline."""
 
 

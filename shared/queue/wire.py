@@ -14,13 +14,23 @@ from pydantic import ValidationError
 
 from shared.domain.ranking import LONGEST_RANKING
 from shared.domain.times import iso, time_from_micros
-from shared.messages import COMMANDS, FACTS, MAX_MESSAGE_BYTES, Command, Fact, RefreshFailed, RefreshRanking
+from shared.messages import (
+    COMMANDS,
+    FACTS,
+    MAX_MESSAGE_BYTES,
+    Command,
+    Fact,
+    RefreshFailed,
+    RefreshRanking,
+    RefreshRates,
+)
 from shared.ports import DeadLetter, Delivery
 
 _LAST_DEADLINE_MS = 253_402_300_799_999
 """The end of the year 9999: later ones cannot be computed with."""
 _LARGEST_ID = 2**63 - 1
 _RANKING = "ranking:"
+_CATALOG = "catalog"
 _LETTER_BYTES = 4096
 """So much of a dead payload is kept: enough for any command of ours, and 1000 of them stay small."""
 
@@ -48,9 +58,9 @@ def _is_sound(command: Command) -> bool:
 
 
 def _asks_for_something(command: Command) -> bool:
-    if isinstance(command, RefreshRanking):
-        return 0 < command.length <= LONGEST_RANKING
-    return bool(command.currency_ids) and all(0 < one <= _LARGEST_ID for one in command.currency_ids)
+    if isinstance(command, RefreshRates):
+        return bool(command.currency_ids) and all(0 < one <= _LARGEST_ID for one in command.currency_ids)
+    return not isinstance(command, RefreshRanking) or 0 < command.length <= LONGEST_RANKING
 
 
 def _is_computable(time: datetime) -> bool:
@@ -73,26 +83,26 @@ def time_left(command: Command | None, *, now: datetime) -> timedelta:
 
 def claims_of(command: Command) -> list[str]:
     """The names of what the command claims, each once: a command must not lose a claim to itself."""
-    if isinstance(command, RefreshRanking):
-        return [f"{_RANKING}{command.length}"]
-    return list(dict.fromkeys(map(str, command.currency_ids)))
+    if isinstance(command, RefreshRates):
+        return list(dict.fromkeys(map(str, command.currency_ids)))
+    return [f"{_RANKING}{command.length}" if isinstance(command, RefreshRanking) else _CATALOG]
 
 
 def currency_of(claim: str) -> int | None:
-    """None where it is the claim of a ranking."""
-    return None if claim.startswith(_RANKING) else int(claim)
+    """None where it is the claim of a ranking, or of the catalog."""
+    return None if claim == _CATALOG or claim.startswith(_RANKING) else int(claim)
 
 
 def pushed(command: Command, won: Sequence[str], *, deadline_ms: int) -> Command:
     """The command with nothing but what it won."""
-    if isinstance(command, RefreshRanking):
-        return replace(command, deadline_ms=deadline_ms)
-    return replace(command, currency_ids=tuple(map(int, won)), deadline_ms=deadline_ms)
+    if isinstance(command, RefreshRates):
+        return replace(command, currency_ids=tuple(map(int, won)), deadline_ms=deadline_ms)
+    return replace(command, deadline_ms=deadline_ms)
 
 
 def list_of_won(command: Command) -> str:
     """The field that lists what the command won, or nothing where it asks for one thing only."""
-    return "" if isinstance(command, RefreshRanking) else "currency_ids"
+    return "currency_ids" if isinstance(command, RefreshRates) else ""
 
 
 def open_ended(command: Command) -> bytes:

@@ -6,9 +6,13 @@ A new source is a builder here, and its settings.
 from collections.abc import Callable, Iterable
 
 from shared.ports import PriceSource, RankingSource
-from shared.settings import Settings
+from shared.settings import SIMULATOR, Settings
 from shared.sources.coinmarketcap import CoinMarketCap
 from shared.sources.cryptocompare import CryptoCompare
+from shared.sources.frankfurter import Frankfurter
+
+_FRANKFURTER_CALLS_PER_MINUTE = 30
+"""It states no limit and is run for nothing: this is what we think polite, and far more than we need."""
 
 
 def _coinmarketcap(settings: Settings) -> PriceSource:
@@ -44,6 +48,13 @@ BUILDERS: dict[str, Callable[[Settings], PriceSource]] = {
 def build_sources(settings: Settings) -> list[PriceSource]:
     """The sources that SOURCES names and that can be asked, in its order of preference."""
     return [BUILDERS[name](settings) for name in settings.enabled_sources]
+
+
+def build_fiat_source(settings: Settings) -> PriceSource:
+    """The source of fiat currencies; where the rates are simulated, that of the simulator."""
+    if settings.is_simulated:
+        return Frankfurter(name=SIMULATOR, base_url=settings.simulator_url)
+    return Frankfurter(base_url=settings.frankfurter_url, calls_per_minute=_FRANKFURTER_CALLS_PER_MINUTE)
 
 
 def ranking_sources(sources: Iterable[PriceSource]) -> list[RankingSource]:

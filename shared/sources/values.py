@@ -11,10 +11,10 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\
 """Control characters, halves of surrogates, and marks that turn the direction of the text around them."""
 
 
-def text_from(value: object) -> str:
+def text_from(value: object, *, longest: int = _MAX_TEXT) -> str:
     """A text for people, fit for every database and terminal. Else ValueError."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > _MAX_TEXT or _UNFIT.search(text):
+    if not text or len(text) > longest or _UNFIT.search(text):
         raise ValueError("no usable text")
     return text
 

@@ -10,9 +10,11 @@ from shared.domain.currency import LARGEST_ID, CatalogEntry, Currency, CurrencyD
 from shared.domain.page import Cursor, Page
 from shared.storage.engine import Dialect, OnEngine, Session
 from shared.storage.paging import page_of
-from shared.storage.rows import alias_of, currency_of, metadata_of
+from shared.storage.rows import alias_of, currency_of, maybe_time_of, metadata_of, profile_of
 from shared.storage.text import containing, folded, is_searchable, storable
 
+LOCK_KEY = 0x66726573_68636174
+"""Of PostgreSQL's advisory lock: "freshcat" in ASCII."""
 _CURRENCIES = "SELECT id, name, symbol, slug, rank, is_active, kind FROM currencies"
 _ADD = """
     INSERT INTO currencies (id, kind, symbol, name, slug, rank, is_active, first_seen, platform, sign,
@@ -31,9 +33,10 @@ class Currencies(OnEngine):
     async def record_catalog(
         self, kind: CurrencyKind, entries: Sequence[CatalogEntry], *, stored_at: datetime
     ) -> None:
-        """Rows are written in the order of their ids, so two processes that renew at once do not block each other."""
+        """Renewals take turns. Rows are written in the order of their ids, as those who add currencies at the same time do."""
         rows = [_row(kind, entry, stored_at) for entry in sorted(entries, key=lambda one: one.currency.id)]
         async with self._engine.transaction() as session:
+            await alone_with_the_catalog(session, self._engine.dialect)
             await session.executemany(
                 _ADD
                 + """
@@ -71,7 +74,8 @@ class Currencies(OnEngine):
             return None
         row = await self._engine.fetchrow(
             """
-            SELECT id, name, symbol, slug, rank, is_active, kind, first_seen, platform, sign, merged_into
+            SELECT id, name, symbol, slug, rank, is_active, kind, first_seen, platform, sign, merged_into, profiled_at,
+                circulating_supply, total_supply, max_supply, tags, links
             FROM currencies WHERE id = $1
             """,
             currency_id,
@@ -85,10 +89,12 @@ class Currencies(OnEngine):
             """,
             currency_id,
         )
-        *_, first_seen, platform, sign, merged_into = row
+        first_seen, platform, sign, merged_into, profiled_at, *profile = tuple(row)[7:]
         return CurrencyDetail(
             currency=currency_of(row),
             metadata=metadata_of((first_seen, platform, sign)),
+            profile=profile_of(profile),
+            profiled_at=maybe_time_of(profiled_at),
             aliases=tuple(alias_of(alias) for alias in aliases),
             merged_into=merged_into,
         )
@@ -117,6 +123,13 @@ class Currencies(OnEngine):
             sql += " ORDER BY coalesce(rank, 2147483647), id LIMIT $3"
         rows = await self._engine.fetch(sql, *args)
         return page_of([currency_of(row) for row in rows], cursor=cursor, limit=limit)
+
+
+async def alone_with_the_catalog(session: Session, dialect: Dialect) -> None:
+    """Until the transaction ends, no other that renews the catalog or writes profiles is at work. A renewal comes back to the
+    currencies that it lacks, so the order of ids alone would not keep two of them from waiting in a circle."""
+    if dialect is Dialect.POSTGRESQL:
+        await session.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
 
 
 async def known_ids(session: Session, dialect: Dialect, currency_ids: Iterable[int]) -> set[int]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata
+from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata, CurrencyProfile
 from shared.domain.ranking import Ranking, TopRow
 from shared.domain.rate import Rate
 from shared.domain.schedule import ScheduleState
@@ -28,6 +28,10 @@ def maybe_time_of(value: datetime | int | None) -> datetime | None:
 
 def decimal_of(value: Decimal | str) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(value)
+
+
+def maybe_decimal_of(value: Decimal | str | None) -> Decimal | None:
+    return None if value is None else decimal_of(value)
 
 
 def ids_of(value: Sequence[int] | str) -> Sequence[int]:
@@ -59,8 +63,8 @@ def rate_of(row: Row) -> Rate:
         price_usd=decimal_of(price),
         percent_change_1h=change_1h,
         percent_change_24h=change_24h,
-        volume_24h=None if volume is None else decimal_of(volume),
-        market_cap=None if cap is None else decimal_of(cap),
+        volume_24h=maybe_decimal_of(volume),
+        market_cap=maybe_decimal_of(cap),
         source=source,
         observed_at=time_of(observed),
         fetched_at=time_of(fetched),
@@ -86,6 +90,18 @@ def metadata_of(row: Row) -> CurrencyMetadata:
     """first_seen, platform, sign."""
     first_seen, platform, sign = row
     return CurrencyMetadata(first_seen=maybe_time_of(first_seen), platform=platform, sign=sign)
+
+
+def profile_of(row: Row) -> CurrencyProfile:
+    """circulating_supply, total_supply, max_supply, tags, links."""
+    circulating, total, most, tags, links = row
+    return CurrencyProfile(
+        circulating_supply=maybe_decimal_of(circulating),
+        total_supply=maybe_decimal_of(total),
+        max_supply=maybe_decimal_of(most),
+        tags=tuple(json.loads(tags)),
+        links={kind: tuple(addresses) for kind, addresses in json.loads(links).items()},
+    )
 
 
 def alias_of(row: Row) -> CurrencyAlias:
@@ -121,7 +137,7 @@ def top_row_of(row: Row, *, rank: int) -> TopRow:
         currency_id=currency_id,
         symbol=symbol,
         name=name,
-        price_usd=None if price is None else decimal_of(price),
+        price_usd=maybe_decimal_of(price),
         source=source,
         observed_at=maybe_time_of(observed_at),
     )

@@ -3,7 +3,9 @@
 from shared.ports import Connections
 from shared.storage.allowances import Allowances
 from shared.storage.currencies import Currencies
+from shared.storage.demand import Demand
 from shared.storage.identities import Identities
+from shared.storage.profiles import Profiles
 from shared.storage.rankings import Rankings
 from shared.storage.rates import Rates
 from shared.storage.recording import Recording
@@ -11,7 +13,9 @@ from shared.storage.schedules import Schedules
 from shared.storage.visits import Visits
 
 
-class SqlStorage(Recording, Rates, Rankings, Currencies, Identities, Visits, Schedules, Allowances):
+class SqlStorage(
+    Recording, Rates, Rankings, Currencies, Profiles, Demand, Identities, Visits, Schedules, Allowances
+):
     """See `shared.ports.Storage`."""
 
     async def ping(self) -> None:

@@ -143,7 +143,7 @@ class CoinMarketCap:
         chosen = selection(ask, self._market, ranks, skip_invalid=False)
         shown = {key: self._shown(ask, coins) for key, coins in chosen.groups.items()}
         data: dict[str, Any] = {
-            key: [self._shapes.details(coin) for coin in coins] for key, coins in shown.items() if coins
+            key: [self._shapes.details(ask, coin) for coin in coins] for key, coins in shown.items() if coins
         }
         if not chosen.by_symbol:
             data = {key: coins[0] for key, coins in data.items()}

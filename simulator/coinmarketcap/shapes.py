@@ -17,7 +17,10 @@ from simulator.coins import Coin, Kind
 from simulator.market import Market, Moment, Ranking
 from simulator.walk import scrambled
 
-_TAG = {"slug": "simulated", "name": "Simulated", "category": "OTHERS"}
+_SIMULATED = {"slug": "simulated", "name": "Simulated", "category": "OTHERS"}
+_LAYER_1 = {"slug": "layer-1", "name": "Layer 1", "category": "CATEGORY"}
+_TOKEN = {"slug": "token", "name": "Token", "category": "CATEGORY"}
+_FIAT = {"slug": "fiat", "name": "Fiat", "category": "OTHERS"}
 _CHANGES = tuple(f"percent_change_{span}" for span in ("1h", "24h", "7d", "30d", "60d", "90d"))
 """In the order of the market's spans."""
 _AUXILIARY = frozenset(
@@ -36,6 +39,7 @@ _AUXILIARY = frozenset(
 )
 """Fields that an `aux` parameter leaves out where it does not name them."""
 _LINKS = (
+    "website",
     "twitter",
     "message_board",
     "chat",
@@ -48,6 +52,8 @@ _LINKS = (
 )
 _FIRST_ADDED = datetime(2013, 4, 28, tzinfo=UTC)
 _LONG_NUMBERS_EVERY = 5
+_LOCKED_SHARE = 0.25
+"""Of a token's circulating supply, so much more exists that does not circulate, where no maximum is known."""
 
 Json = dict[str, Any]
 
@@ -94,9 +100,10 @@ class Shapes:
             "platform": self._platform(coin),
         }
 
-    def details(self, coin: Coin) -> Json:
+    def details(self, ask: Ask, coin: Coin) -> Json:
+        tags = _tags(coin)
         return {
-            "id": coin.id,
+            "id": ask.distortion.stated_id(coin.id),
             "name": coin.name,
             "symbol": coin.symbol,
             "category": "token" if coin.platform_id else "coin",
@@ -105,10 +112,10 @@ class Shapes:
             "logo": f"https://example.com/{coin.id}.png",
             "subreddit": "",
             "notice": "",
-            "tags": [_TAG["slug"]],
-            "tag-names": [_TAG["name"]],
-            "tag-groups": [_TAG["category"]],
-            "urls": {"website": [f"https://example.com/{coin.slug}"], **{kind: [] for kind in _LINKS}},
+            "tags": [tag["slug"] for tag in tags],
+            "tag-names": [tag["name"] for tag in tags],
+            "tag-groups": [tag["category"] for tag in tags],
+            "urls": {**{kind: [] for kind in _LINKS}, **_links(coin)},
             "platform": self._platform(coin),
             "date_added": _added(coin),
             "date_launched": None,
@@ -118,7 +125,7 @@ class Shapes:
             "self_reported_circulating_supply": None,
             "self_reported_tags": None,
             "self_reported_market_cap": None,
-            "infinite_supply": False,
+            "infinite_supply": _is_infinite(coin),
         }
 
     def _known(self, coin: Coin, *, version: int, in_list: bool) -> Json:
@@ -138,11 +145,11 @@ class Shapes:
             "slug": coin.slug,
             "num_market_pairs": scrambled(coin.id) % 500 + 1 if coin.kind is Kind.ACTIVE else 0,
             "date_added": _added(coin),
-            "tags": [_TAG if has_tag_objects else _TAG["slug"]],
+            "tags": [tag if has_tag_objects else tag["slug"] for tag in _tags(coin)],
             "max_supply": None if coin.max_supply is None else _whole(coin.max_supply),
             "circulating_supply": _whole(coin.supply),
-            "total_supply": _whole(coin.supply),
-            "infinite_supply": False,
+            "total_supply": _whole(_total_supply(coin)),
+            "infinite_supply": _is_infinite(coin),
             "platform": self._platform(coin),
             "self_reported_circulating_supply": None,
             "self_reported_market_cap": None,
@@ -184,6 +191,32 @@ class Shapes:
             "tvl": None,
             "last_updated": updated,
         }
+
+
+def _tags(coin: Coin) -> list[dict[str, str]]:
+    if coin.kind is Kind.FIAT:
+        return [_FIAT]
+    return [_SIMULATED, _TOKEN if coin.platform_id else _LAYER_1]
+
+
+def _links(coin: Coin) -> dict[str, list[str]]:
+    """Of a dead coin the site is gone."""
+    if coin.kind is not Kind.ACTIVE:
+        return {}
+    site = f"https://example.com/{coin.slug}"
+    known = {"website": [site], "explorer": [f"{site}/blocks", f"{site}/addresses"]}
+    return known if coin.platform_id else {**known, "source_code": [f"{site}/code"]}
+
+
+def _total_supply(coin: Coin) -> float:
+    """What exists: of a token some does not circulate."""
+    if coin.platform_id is None:
+        return coin.supply
+    return coin.max_supply or round(coin.supply * (1 + _LOCKED_SHARE), 6)
+
+
+def _is_infinite(coin: Coin) -> bool:
+    return coin.kind is Kind.ACTIVE and coin.platform_id is None and coin.max_supply is None
 
 
 def _newer(convert: Coin, quote: Json) -> Json:

@@ -23,6 +23,7 @@ from shared.messages import (
     RefreshFailed,
     RefreshRanking,
     RefreshRates,
+    RenewCatalog,
     Role,
 )
 from shared.ports import Delivery, Queue, Storage
@@ -120,6 +121,11 @@ class RigWorker:
         self.ranking_hold = asyncio.Event()
         self.ranking_hold.set()
         self.ranking_failure: FailureKind | None = None
+        self.renewals: list[RenewCatalog] = []
+        self.newcomers: tuple[CatalogEntry, ...] = ()
+        self.renewal_hold = asyncio.Event()
+        self.renewal_hold.set()
+        self.renewal_failure: FailureKind | None = None
 
     async def run(self) -> None:
         while True:
@@ -130,8 +136,30 @@ class RigWorker:
                 self.note(batch.deliveries)
                 return
 
-    async def run_both(self) -> None:
-        await asyncio.gather(self.run(), self.run_rankings())
+    async def run_all(self) -> None:
+        await asyncio.gather(self.run(), self.run_rankings(), self.run_renewals())
+
+    async def run_renewals(self) -> None:
+        while True:
+            batch = await self.queue.take(Role.CATALOG, "worker", block=timedelta(seconds=1))
+            if batch.deliveries:
+                await self.renew(batch.deliveries)
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> None:
+        """Stores the newcomers, where it is not told to fail."""
+        commands = [one.command for one in deliveries if isinstance(one.command, RenewCatalog)]
+        self.renewals += commands
+        await self.renewal_hold.wait()
+        facts: list[Fact]
+        if self.renewal_failure:
+            failure = Failure(
+                currency_id=None, kind=self.renewal_failure, detail="No catalog.", retry_after=7.2
+            )
+            facts = [RefreshFailed(command_id=one.id, failures=(failure,)) for one in commands]
+        else:
+            await self.storage.add_currencies(self.newcomers, stored_at=self.clock())
+            facts = [CatalogStored(currencies=7, command_ids=tuple(one.id for one in commands))]
+        await self.queue.finish(Role.CATALOG, "worker", facts=facts, done=deliveries)
 
     async def run_rankings(self) -> None:
         while True:
@@ -273,6 +301,7 @@ class Rig:
         self.clock.advance(**by)
         await self.queue.heartbeat(Role.PRICING, "worker")
         await self.queue.heartbeat(Role.RANKING, "ranker")
+        await self.queue.heartbeat(Role.CATALOG, "worker")
 
     async def get(self, path: str, *, status: int = 200, **headers: str) -> Any:
         """The JSON body, where the status is the expected one."""
@@ -330,9 +359,10 @@ async def start_rig(
     client: TestClient[Any, Any] = TestClient(RigServer(app))
     await client.start_server()
     worker = RigWorker(queue, storage, clock)
-    task = asyncio.create_task(worker.run_both())
+    task = asyncio.create_task(worker.run_all())
     await queue.heartbeat(Role.PRICING, "worker")
     await queue.heartbeat(Role.RANKING, "ranker")
+    await queue.heartbeat(Role.CATALOG, "worker")
     api = app[CONTEXT]
     rig = Rig(
         client=client, storage=storage, queue=queue, clock=clock, worker=worker, visitor=visitor, api=api

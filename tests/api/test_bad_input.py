@@ -1,5 +1,8 @@
 """What clients send that cannot be used: the answer, and that nothing was queued."""
 
+import io
+import json
+
 import pytest
 from yarl import URL
 
@@ -158,6 +161,141 @@ async def test_an_error_for_a_top_list_says_what_the_parameter_may_be(rig: Rig) 
         await said("datetime=2027-01-01") == "Must not be in the future. It is 2026-11-20T12:00:00.250Z here."
     )
     assert "format" in await said("symbol=BTC")
+
+
+BAD_QUOTES_QUERIES = [
+    ("", "symbol"),
+    ("convert=EUR", "symbol"),
+    ("symbol=BTC&id=1", "id"),
+    ("symbol=", "symbol"),
+    ("symbol=,", "symbol"),
+    ("symbol=BTC,", "symbol"),
+    ("symbol=BTC,,ETH", "symbol"),
+    ("symbol=%20", "symbol"),
+    ("symbol=" + "A" * 4096, "symbol"),
+    ("symbol=" + ",".join(["A"] * 2048), "symbol"),
+    ("symbol=" + ",".join(["BTC"] * 101), "symbol"),
+    ("symbol=" + ",".join(f"A{n}" for n in range(1000)), "symbol"),
+    ("symbol=A%0D%0AB", "symbol"),
+    ("symbol=%00", "symbol"),
+    ("symbol=BTC,%00", "symbol"),
+    ("symbol=%C4%B1", "symbol"),
+    ("symbol=BTC,%C3%9F", "symbol"),
+    ("symbol=%ED%A0%80", "symbol"),
+    ("symbol=%FF", "symbol"),
+    ("symbol=BTC&symbol=ETH", "symbol"),
+    ("symbol=BTC&Symbol=ETH", "Symbol"),
+    ("symbol=BTC&currency=EUR", "currency"),
+    ("id=", "id"),
+    ("id=0", "id"),
+    ("id=-1", "id"),
+    ("id=01", "id"),
+    ("id=1,", "id"),
+    ("id=1_0", "id"),
+    ("id=BTC", "id"),
+    ("id=1.0", "id"),
+    ("id=%EF%BC%91", "id"),
+    ("id=1%0A", "id"),
+    ("id=9223372036854775808", "id"),
+    ("id=" + "9" * 3000, "id"),
+    ("id=" + ",".join(["1"] * 101), "id"),
+    ("id=1&id=2", "id"),
+    ("symbol=BTC&convert=", "convert"),
+    ("symbol=BTC&convert=EUR,", "convert"),
+    ("symbol=BTC&convert=" + ",".join(["EUR"] * 11), "convert"),
+    ("symbol=BTC&convert=" + "E" * 4096, "convert"),
+    ("symbol=BTC&convert=" + ",".join(f"A{n}" for n in range(1000)), "convert"),
+    ("symbol=BTC&convert=A%0D%0AB", "convert"),
+    ("symbol=BTC&convert=%00", "convert"),
+    ("symbol=BTC&convert=%C4%B1", "convert"),
+    ("symbol=BTC&convert=%C3%9F", "convert"),
+    ("symbol=BTC&convert=%ED%A0%80", "convert"),
+    ("symbol=BTC&convert=EUR&convert=ETH", "convert"),
+    ("symbol=BTC&convert=EUR&convert_id=2790", "convert_id"),
+    ("symbol=BTC&convert_id=EUR", "convert_id"),
+    ("symbol=BTC&convert_id=" + ",".join(["1"] * 11), "convert_id"),
+    *(
+        (f"symbol=BTC&amount={amount}", "amount")
+        for amount in (
+            "",
+            "-1",
+            "%2B1",
+            "+1",
+            "1e3",
+            "1E3",
+            "NaN",
+            "Infinity",
+            "1,5",
+            ".5",
+            "5.",
+            "1_0",
+            "0x1",
+            "%EF%BC%91",
+            "1%0A",
+            "1" * 31,
+            "0." + "1" * 31,
+            "1" * 20 + "." + "1" * 21,
+            "1" * 4096,
+        )
+    ),
+    ("symbol=BTC&amount=1&amount=2", "amount"),
+    ("symbol=BTC&max_age=-1", "max_age"),
+    ("symbol=BTC&max_age=86401", "max_age"),
+    ("symbol=BTC&max_age=1.5", "max_age"),
+    ("symbol=BTC&max_age=", "max_age"),
+    ("symbol=BTC&max_age=5&datetime=0", "max_age"),
+    ("symbol=BTC&datetime=2024-02-30", "datetime"),
+    ("symbol=BTC&datetime=0001-01-01T00:00%2B14:00", "datetime"),
+    ("symbol=BTC&datetime=2024-01-01T00:00+03:00", "datetime"),
+    ("symbol=BTC&datetime=1e20", "datetime"),
+    ("symbol=BTC&datetime=-1", "datetime"),
+    ("symbol=BTC&datetime=", "datetime"),
+    ("symbol=BTC&datetime=2026-11-20T12:00:00.251Z", "datetime"),
+    ("symbol=BTC&datetime=9999-12-31T23:59:59Z", "datetime"),
+]
+
+
+@pytest.mark.parametrize(("query", "name"), BAD_QUOTES_QUERIES, ids=lambda value: value[:50])
+async def test_queries_for_quotes_that_cannot_be_used_are_400_by_parameter(
+    rig: Rig, query: str, name: str
+) -> None:
+    await rig.store(observed())
+    url = URL(f"{rig.client.make_url('/api/quotes/')}?{query}", encoded=True)
+    rig.api.request_log.flush()
+    written = rig.api.request_log._stream = io.StringIO()
+    for _ in range(2):
+        async with rig.client.session.get(url) as response:
+            body = await response.json(content_type=None)
+            assert response.status == 400, body
+            assert list(body["errors"]) == [name]
+            assert all(len(text) < 300 for text in body["errors"][name])
+    rig.api.request_log.flush()
+    logged = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [(line["path"], line["status"]) for line in logged] == [("/api/quotes/", 400)] * 2
+    assert (await rig.queue.depth(Role.PRICING)).accepted == 0
+    assert (await rig.queue.depth(Role.CATALOG)).accepted == 0
+
+
+async def test_an_error_for_quotes_says_what_to_do(rig: Rig) -> None:
+    async def said(query: str) -> str:
+        (texts,) = (await rig.get(f"/api/quotes/?{query}", status=400))["errors"].values()
+        text: str = texts[0]
+        return text
+
+    assert await said("") == "Is needed, or `id`. Say which currencies, as symbol=BTC,ETH."
+    assert await said("symbol=A&id=1") == "Cannot be given together with `symbol`. Leave one of both out."
+    assert (
+        await said("symbol=A,,B") == "Has an empty place. Write values with a comma between two, such as A,B."
+    )
+    assert await said("id=x") == "Must be ids of currencies: whole numbers from 1, such as 1,1027."
+    many = ",".join(["A"] * 11)
+    assert await said(f"symbol=A&convert={many}") == "Names 11; at most 10 may be asked for at once."
+    assert await said("symbol=A&amount=1e3") == (
+        "Must be a plain decimal such as 1.5, without sign and exponent: at most 30 digits before the point, 30 after it, "
+        "and 40 altogether."
+    )
+    assert await said("symbol=A&max_age=x") == "Must be a whole number from 0 to 86400."
+    assert "convert_id" in await said("symbol=A&to=EUR")
 
 
 async def test_a_plus_that_arrived_as_a_blank_is_explained(rig: Rig) -> None:

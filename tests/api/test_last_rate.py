@@ -1,12 +1,25 @@
 """The last rate from memory: what is served, how old it says it is, and how it is renewed."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
+import pytest
+
+from shared.domain.currency import CatalogEntry, Currency, CurrencyKind, CurrencyMetadata
+from shared.domain.rate import Rate
+from shared.errors import StorageUnavailable
+from shared.ports import Storage
 from tests.api.conftest import StartRig
 from tests.api.rig import START, Rig, observed, recorded, until
 
 PATH = "/api/lastrate/1/"
+EURO = CatalogEntry(
+    Currency(
+        id=2790, name="Euro", symbol="EUR", slug="euro", rank=None, is_active=True, kind=CurrencyKind.FIAT
+    ),
+    CurrencyMetadata(sign="€"),
+)
 
 
 async def test_the_last_rate_has_every_field_exactly(rig: Rig) -> None:
@@ -167,3 +180,127 @@ async def test_max_age_0_always_refreshes(rig: Rig) -> None:
 async def test_without_a_catalog_the_store_still_tells_who_exists(start: StartRig) -> None:
     rig = await start(has_catalog=False)
     assert (await rig.get(PATH, status=404))["type"] == "/problems/unknown-currency"
+
+
+# max_age looks into the store
+
+
+def reads_of(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Which currencies are read from the store from now on; the listing, which reads all, does not count."""
+    reads: list[list[int]] = []
+    original = rig.storage.last_rates
+
+    async def counted(currency_ids: Collection[int] | None = None) -> list[Rate]:
+        if currency_ids is not None:
+            reads.append(sorted(currency_ids))
+        return await original(currency_ids)
+
+    monkeypatch.setattr(rig.storage, "last_rates", counted)
+    return reads
+
+
+async def test_max_age_finds_a_young_rate_that_another_process_stored(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.store(observed(price="1"))
+    await rig.advance(seconds=61)
+    await recorded(rig.storage, observed(price="2", observed_at=rig.clock()), fetched_at=rig.clock())
+    reads = reads_of(rig, monkeypatch)
+    assert (await rig.get(f"{PATH}?max_age=10"))["price_usd"] == "2"
+    assert reads == [[1]]
+    assert rig.worker.visits == []
+
+
+async def test_max_age_finds_the_first_rate_of_a_currency_in_the_store(rig: Rig) -> None:
+    await recorded(rig.storage, observed(1027, "3000"))
+    assert (await rig.get("/api/lastrate/1027/?max_age=10"))["price_usd"] == "3000"
+    assert rig.worker.visits == []
+
+
+async def test_max_age_refreshes_where_the_store_has_nothing_young_either(rig: Rig) -> None:
+    await recorded(rig.storage, observed(1027, "3000"))
+    await rig.advance(seconds=61)
+    assert (await rig.get("/api/lastrate/1027/?max_age=60"))["price_usd"] == "101"
+    assert rig.worker.visits == [(1027,)]
+
+
+async def test_max_age_reads_no_store_within_the_life_of_what_memory_holds(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.store(observed(price="1"))
+    await rig.advance(seconds=20)
+    reads = reads_of(rig, monkeypatch)
+    assert (await rig.get(f"{PATH}?max_age=10"))["price_usd"] == "101"
+    assert reads == []
+
+
+async def test_max_age_counts_the_most_preferred_source_that_is_young_enough(rig: Rig) -> None:
+    await rig.store(observed(price="1"))
+    await rig.advance(seconds=30)
+    await rig.store(observed(price="2", source="another", observed_at=rig.clock()))
+    assert (await rig.get(f"{PATH}?max_age=10"))["source"] == "another"
+    assert (await rig.get(f"{PATH}?max_age=30"))["source"] == "coinmarketcap"
+    assert (await rig.get(PATH))["source"] == "coinmarketcap"
+    assert rig.worker.visits == []
+
+
+async def test_max_age_refreshes_though_the_store_cannot_be_read_here(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(_currency_ids: object = None) -> list[Rate]:
+        raise StorageUnavailable
+
+    await rig.store(observed(price="1"))
+    await rig.advance(seconds=61)
+    monkeypatch.setattr(rig.storage, "last_rates", down)
+    assert (await rig.get(f"{PATH}?max_age=10"))["price_usd"] == "101"
+
+
+async def test_max_age_of_an_unknown_currency_costs_no_read(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = reads_of(rig, monkeypatch)
+    body = await rig.get("/api/lastrate/999/?max_age=10", status=404)
+    assert body["type"] == "/problems/unknown-currency"
+    assert reads == []
+
+
+# Fiat currencies are asked for less often, so they are stale later
+
+
+@pytest.mark.parametrize(("currency_id", "fresh_at", "stale_at"), [(2790, 50, 76), (1, 14, 16)])
+async def test_the_age_of_staleness_depends_on_how_often_a_currency_is_due(
+    start: StartRig, storage: Storage, currency_id: int, fresh_at: int, stale_at: int
+) -> None:
+    await storage.record_catalog(CurrencyKind.FIAT, [EURO], stored_at=START)
+    rig = await start(fiat_schedule="1h", stale_after_seconds=900)
+    await rig.store(observed(), observed(2790, "1.0853"), fetched_at=START)
+    path = f"/api/lastrate/{currency_id}/"
+    await rig.advance(minutes=fresh_at)
+    assert (await rig.get(path))["stale"] is False
+    await rig.advance(minutes=stale_at - fresh_at)
+    assert (await rig.get(path))["stale"] is True
+
+
+async def test_a_cron_expression_gives_fiat_currencies_the_time_between_its_ticks(
+    start: StartRig, storage: Storage
+) -> None:
+    await storage.record_catalog(CurrencyKind.FIAT, [EURO], stored_at=START)
+    rig = await start(fiat_schedule="0 */2 * * *", stale_after_seconds=900)
+    await rig.store(observed(2790, "1.0853"), fetched_at=START)
+    await rig.advance(minutes=134)
+    assert (await rig.get("/api/lastrate/2790/"))["stale"] is False
+    await rig.advance(minutes=2)
+    assert (await rig.get("/api/lastrate/2790/"))["stale"] is True
+
+
+async def test_the_source_of_fiat_currencies_goes_before_all_others(
+    start: StartRig, storage: Storage
+) -> None:
+    await storage.record_catalog(CurrencyKind.FIAT, [EURO], stored_at=START)
+    rig = await start()
+    await rig.store(
+        observed(2790, "1.08", source="frankfurter", observed_at=START - timedelta(hours=20)),
+        observed(2790, "1.09"),
+    )
+    assert (await rig.get("/api/lastrate/2790/"))["source"] == "frankfurter"

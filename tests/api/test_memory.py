@@ -1,9 +1,9 @@
 """The memory of last rates: it never goes back, and it lives and dies by its own rules."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import cast
 
 import pytest
@@ -14,28 +14,15 @@ from api.memory import RateMemory
 from shared.domain.rate import Rate
 from shared.errors import StorageUnavailable
 from shared.ports import Storage
+from tests.api.memories import EUR, RATE, down, memory_of, newer
 from tests.api.rig import COINS, START, ManualClock, observed, recorded, until
 
-RATE = Rate(
-    id=1,
-    currency_id=1,
-    symbol="BTC",
-    price_usd=Decimal(1),
-    percent_change_1h=None,
-    percent_change_24h=None,
-    volume_24h=None,
-    market_cap=None,
-    source="coinmarketcap",
-    observed_at=START,
-    fetched_at=START,
-    stored_at=START,
-)
 
-
-def memory_of(storage: Storage, clock: ManualClock) -> RateMemory:
-    return RateMemory(
-        storage=storage, sources=("coinmarketcap", "another"), ttl=60, stale_after=900, clock=clock
-    )
+@pytest.fixture
+async def memory(storage: Storage, clock: ManualClock) -> AsyncIterator[RateMemory]:
+    made = memory_of(storage, clock)
+    yield made
+    await made.close()
 
 
 rates = st.builds(
@@ -129,10 +116,6 @@ async def test_while_the_store_is_down_the_old_is_served_as_stale(
     memory = memory_of(storage, clock)
     memory.learn(await recorded(storage, observed()), prolong=True)
     working = storage.last_rates
-
-    async def down(_currency_ids: object = None) -> list[Rate]:
-        raise StorageUnavailable
-
     monkeypatch.setattr(storage, "last_rates", down)
     clock.advance(seconds=61)
     before = memory.known(1)
@@ -156,10 +139,10 @@ async def test_while_the_store_is_down_the_old_is_served_as_stale(
 async def test_a_first_read_that_fails_is_told(
     storage: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    async def down(_currency_ids: object = None) -> list[Rate]:
+    async def broken(_currency_ids: object = None) -> list[Rate]:
         raise error
 
-    monkeypatch.setattr(storage, "last_rates", down)
+    monkeypatch.setattr(storage, "last_rates", broken)
     memory = memory_of(storage, clock)
     with pytest.raises(StorageUnavailable):
         await memory.last(1)
@@ -176,3 +159,132 @@ async def test_a_source_that_is_no_longer_preferred_is_the_last_choice(
     assert answer is not None
     assert answer.rate.source == "coinmarketcap"
     assert memory.preference(replace(RATE, source="cryptocompare")) == (2, "cryptocompare")
+
+
+# One reader
+
+
+async def test_who_reads_at_once_shares_one_read(
+    memory: RateMemory, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[set[int]] = []
+    original = storage.last_rates
+
+    async def counted(currency_ids: Collection[int] | None = None) -> list[Rate]:
+        reads.append(set(currency_ids or ()))
+        return await original(currency_ids)
+
+    monkeypatch.setattr(storage, "last_rates", counted)
+    await asyncio.gather(memory.read([1, 2]), memory.read([2, 3]), memory.last(4), memory.read([]))
+    assert reads == [{1, 2, 3, 4}]
+
+
+async def test_who_comes_during_a_read_gets_the_next_one(
+    memory: RateMemory, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[set[int]] = []
+    go_on = asyncio.Event()
+
+    async def held_up(currency_ids: Collection[int] | None = None) -> list[Rate]:
+        reads.append(set(currency_ids or ()))
+        await go_on.wait()
+        return []
+
+    monkeypatch.setattr(storage, "last_rates", held_up)
+    first = asyncio.create_task(memory.read([1]))
+    await until(lambda: reads)
+    others = [asyncio.create_task(memory.read([one])) for one in (1, 2)]
+    gone = asyncio.create_task(memory.read([3]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    go_on.set()
+    await asyncio.gather(first, *others)
+    assert reads == [{1}, {1, 2, 3}]
+
+
+# What is served
+
+
+async def test_one_object_is_given_until_something_changes(memory: RateMemory, clock: ManualClock) -> None:
+    memory.learn([RATE], prolong=True)
+    now = clock().timestamp()
+    answer = memory.live(1, now)
+    memory.learn([RATE], prolong=False)
+    assert answer is not None
+    assert memory.live(1, now) is answer
+    assert memory.held(1, now) is answer
+    assert memory.ready("1", now) is answer
+    memory.learn([newer()], prolong=False)
+    assert memory.live(1, now) is not answer
+
+
+async def test_each_currency_is_stale_at_an_age_of_its_own(memory: RateMemory, clock: ManualClock) -> None:
+    memory.learn([RATE, replace(RATE, id=2, currency_id=EUR)], prolong=True)
+    clock.advance(seconds=901)
+    now = clock().timestamp()
+    assert [one.is_stale for one in (memory.held(1, now), memory.held(EUR, now)) if one] == [True, False]
+    clock.advance(seconds=3600)
+    held = memory.held(EUR, clock().timestamp())
+    assert held is not None
+    assert held.is_stale
+
+
+async def test_what_was_called_stale_is_judged_anew_with_the_next_listing(
+    storage: Storage, clock: ManualClock
+) -> None:
+    limits = {1: 900.0}
+    memory = RateMemory(
+        storage=storage,
+        sources=(),
+        ttl=60,
+        stale_after=limits.__getitem__,
+        is_fiat=EUR.__eq__,
+        clock=clock,
+    )
+    memory.learn([RATE], prolong=True)
+    clock.advance(seconds=901)
+    before = memory.held(1, clock().timestamp())
+    limits[1] = 4500.0
+    memory.learn([RATE], prolong=False)
+    after = memory.held(1, clock().timestamp())
+    assert before is not None
+    assert before.is_stale
+    assert after is not None
+    assert not after.is_stale
+
+
+# What was asked for
+
+
+async def test_serving_notes_what_was_asked_for(memory: RateMemory, clock: ManualClock) -> None:
+    memory.learn([replace(RATE, id=one, currency_id=one) for one in range(1, 6)], prolong=True)
+    clock.advance(seconds=1)
+    now = clock().timestamp()
+    memory.ready("1", now)
+    memory.live(2, now)
+    memory.held(3, now)
+    memory.known(4)
+    memory.note_asked([5, 6], now)
+    assert memory.asked_since(now) == dict.fromkeys([1, 2, 5, 6], clock())
+    assert memory.asked_since(now + 1) == {}
+
+
+async def test_noting_that_a_currency_was_asked_for_says_nothing_of_its_rate(
+    memory: RateMemory, clock: ManualClock
+) -> None:
+    now = clock().timestamp()
+    memory.note_asked([1], now)
+    assert memory.is_due(1, now)
+    assert memory.live(1, now) is None
+    assert memory.held(1, now) is None
+    assert memory.known(1) is None
+    assert memory.ready("1", now) is None
+
+
+def test_the_newest_fetch_is_that_of_a_cryptocurrency(storage: Storage, clock: ManualClock) -> None:
+    memory = memory_of(storage, clock)
+    later = START + timedelta(hours=1)
+    memory.learn([replace(RATE, currency_id=EUR, fetched_at=later)], prolong=True)
+    assert memory.newest_fetch is None
+    memory.learn([RATE, newer(currency_id=EUR, fetched_at=later)], prolong=True)
+    assert memory.newest_fetch == RATE.fetched_at

@@ -142,6 +142,39 @@ async def test_the_top_list_has_both_media_types_and_an_example_of_each(document
         assert parameters["format"]["default"] == ("json" if path == "/api/top/" else "csv")
 
 
+async def test_quotes_publish_what_their_parameters_may_be_and_what_their_headers_say(document: Any) -> None:
+    operation = document["paths"]["/api/quotes/"]["get"]
+    parameters = {one["name"]: one["schema"] for one in operation["parameters"]}
+    assert parameters.keys() == {"symbol", "id", "convert", "convert_id", "amount", "datetime", "max_age"}
+    assert parameters["symbol"]["type"] == "string"
+    ids = re.compile(parameters["id"]["pattern"])
+    assert ids.search("1, 1027")
+    assert not any(ids.search(text) for text in ("", "0", "1,", "a", ",".join(["1"] * 101)))
+    amounts = re.compile(parameters["amount"]["pattern"])
+    assert amounts.search("1.5")
+    assert not any(amounts.search(text) for text in ("-1", "1e3", ".5", "1" * 31))
+    assert (parameters["max_age"]["minimum"], parameters["max_age"]["maximum"]) == (0, 86_400)
+    answers = operation["responses"]
+    assert {"Cache-Status", "Age", "ETag", "Freshrate-Stale"} == answers["200"]["headers"].keys()
+    assert "detail=upstream" in answers["200"]["headers"]["Cache-Status"]["description"]
+    assert {"304", "400", "404", "429", "502", "503", "504"} < answers.keys()
+    schemas = document["components"]["schemas"]
+    unknown = {"type": ["string", "integer"]}
+    assert schemas["Quotes"]["properties"]["unknown"]["items"] == unknown
+    assert schemas["Problem"]["properties"]["unknown"]["items"] == unknown
+    assert "unknown" in schemas["Quotes"]["required"]
+    assert "unknown" not in schemas["Problem"]["required"]
+    assert schemas["Quote"]["properties"]["price"]["type"] == ["string", "null"]
+
+
+async def test_the_detail_of_a_currency_publishes_its_profile(document: Any) -> None:
+    detail = document["components"]["schemas"]["CurrencyDetail"]
+    supply, links = detail["properties"]["max_supply"], detail["properties"]["links"]
+    assert (supply["type"], supply["format"]) == (["string", "null"], "decimal")
+    assert links["additionalProperties"] == {"type": "array", "items": {"type": "string"}}
+    assert {"tags", "links", "circulating_supply"} < set(detail["required"])
+
+
 async def test_moments_are_published_as_what_every_client_knows(document: Any) -> None:
     def moment(path: str, name: str) -> Any:
         (schema,) = (
@@ -154,6 +187,7 @@ async def test_moments_are_published_as_what_every_client_knows(document: Any) -
         ("/api/ratescurrency/", "from", "-?"),
         ("/api/top/", "datetime", ""),
         ("/", "datetime", ""),
+        ("/api/quotes/", "datetime", ""),
     ):
         schema = moment(path, name)
         assert schema["anyOf"] == [{"format": "date-time"}, {"pattern": f"^{sign}{seconds}"}]

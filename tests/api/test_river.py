@@ -9,6 +9,7 @@ import pytest
 from api import river
 from shared.domain.rate import Rate
 from shared.errors import StorageUnavailable
+from shared.messages import CatalogStored
 from shared.ports import Gap, StreamEvent
 from tests.api.rig import Rig, coin, observed, recorded, renew_catalog, until
 
@@ -86,6 +87,31 @@ async def test_many_rates_are_learned_in_turns(rig: Rig, monkeypatch: pytest.Mon
 
 
 # The catalog
+
+
+async def test_a_catalog_that_nobody_asked_for_is_read_and_ends_no_renewal(rig: Rig) -> None:
+    rig.worker.renewal_hold.clear()
+    waiting = asyncio.create_task(rig.api.renewals.renew(request_id="test"))
+    await until(lambda: rig.worker.renewals)
+    await renew_catalog(rig, coin(42, "NEW", 1))
+    await until(lambda: rig.api.catalog.named("new"))
+    assert rig.api.renewals.last is None
+    assert not waiting.done()
+    rig.worker.renewal_hold.set()
+    assert await waiting is None
+
+
+async def test_a_catalog_that_was_asked_for_by_another_process_is_noted_once_it_was_read(rig: Rig) -> None:
+    await rig.storage.add_currencies([coin(42, "NEW", 1)], stored_at=rig.clock())
+    told = rig.clock()
+    await rig.queue.announce([CatalogStored(currencies=1, command_ids=("another",))])
+    await until(lambda: rig.api.renewals.last)
+    assert rig.api.renewals.last is not None
+    assert (rig.api.renewals.last.told_at, rig.api.renewals.last.command_ids) == (
+        told,
+        frozenset({"another"}),
+    )
+    assert rig.api.catalog.get(42)
 
 
 async def test_guessing_ids_asks_the_store_at_most_once_a_second(

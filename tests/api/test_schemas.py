@@ -7,19 +7,39 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from marshmallow import Schema
 
 from api.encoding import currency_json, detail_json, rate_json
 from api.errors import PROBLEMS, problem_of
-from api.examples import CURRENCY, CURRENCY_DETAIL, RATE
-from api.schemas import CurrencyDetailSchema, CurrencySchema, RateSchema, derived
+from api.examples import CURRENCY, CURRENCY_DETAIL, QUOTES, RATE
+from api.examples import PROFILE as EXAMPLE_PROFILE
+from api.quotes.answer import Composer
+from api.quotes.cards import Card
+from api.quotes.lookup import Way
+from api.quotes.sides import bare_side, known_side
+from api.quotes.wanted import Wanted
+from api.schemas import (
+    CurrencyDetailSchema,
+    CurrencySchema,
+    LegSchema,
+    QuotedCurrencySchema,
+    QuoteSchema,
+    QuotesSchema,
+    RateSchema,
+    derived,
+)
+from api.symbols import Base
 from shared import errors
 from shared.domain.currency import (
+    USD_ID,
     Currency,
     CurrencyAlias,
     CurrencyDetail,
     CurrencyKind,
     CurrencyMetadata,
+    CurrencyProfile,
 )
+from shared.domain.quote import quote_of
 from shared.domain.rate import Rate
 
 times = st.datetimes(
@@ -90,12 +110,26 @@ def test_a_detail_has_the_fields_of_its_schema() -> None:
             id=1, name="B", symbol="B", slug="b", rank=None, is_active=True, kind=CurrencyKind.FIAT
         ),
         metadata=CurrencyMetadata(first_seen=now, platform="X", sign="$"),
+        profile=CurrencyProfile(
+            circulating_supply=Decimal("1e-8"),
+            max_supply=Decimal(21000000),
+            tags=("mineable",),
+            links={"website": ("https://bitcoin.org/",)},
+        ),
+        profiled_at=now,
         aliases=(CurrencyAlias(source="s", source_id="1", symbol="IOT", decided_by="hand", decided_at=now),),
         merged_into=None,
     )
     body = orjson.loads(orjson.dumps(detail_json(detail, None)))
     assert body.keys() == CurrencyDetailSchema().fields.keys() == CURRENCY_DETAIL.keys()
     assert CurrencyDetailSchema().fields["aliases"] is not None
+    assert {name: body[name] for name in EXAMPLE_PROFILE} == {
+        "circulating_supply": "0.00000001",
+        "total_supply": None,
+        "max_supply": "21000000",
+        "tags": ["mineable"],
+        "links": {"website": ["https://bitcoin.org/"]},
+    }
     assert body["aliases"] == [
         {
             "source": "s",
@@ -105,6 +139,61 @@ def test_a_detail_has_the_fields_of_its_schema() -> None:
             "decided_at": "2026-11-20T12:00:00.000Z",
         }
     ]
+
+
+def _wire(schema: type[Schema]) -> set[str]:
+    return {field.data_key or name for name, field in schema().fields.items()}
+
+
+_NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_CURRENCIES = {
+    symbol: Currency(id=number, name=symbol, symbol=symbol, slug=symbol, rank=None, is_active=True)
+    for number, symbol in ((1, "BTC"), (2, "EUR"), (USD_ID, "USD"), (4, "NEW"))
+}
+_SIDES = {
+    "BTC": known_side(_CURRENCIES["BTC"], Decimal("42885.1"), "s", _NOON, since=7, is_stale=False, tag="a"),
+    "EUR": known_side(_CURRENCIES["EUR"], Decimal("1.08"), "t", _NOON, since=5, is_stale=True, tag="b"),
+    "USD": bare_side(_CURRENCIES["USD"]),
+    "NEW": bare_side(_CURRENCIES["NEW"]),
+}
+
+
+@pytest.mark.parametrize("target", _SIDES)
+@pytest.mark.parametrize("base", _SIDES)
+def test_a_quote_is_encoded_as_its_schema_dumps_it(base: str, target: str) -> None:
+    second, amount = 10, Decimal("3.0")
+    quote = quote_of(amount, _SIDES[base].side, _SIDES[target].side, second)
+    wanted = Wanted(
+        bases=(Base(_CURRENCIES[base], (5, 6)),),
+        targets=(_CURRENCIES[target],),
+        unknown=("NOPE", 7),
+        unknown_targets=(),
+        generation=1,
+    )
+    told = {name: value for name, value in QUOTES["results"][0].items() if name not in {"also", "quotes"}}
+    answer = Composer(amount, second).compose(
+        wanted,
+        {side.side.currency_id: side for side in _SIDES.values()},
+        {_CURRENCIES[base].id: Card(orjson.dumps(told)[:-1], b"")},
+        Way.HIT,
+    )
+    legs = [{**LegSchema(exclude=("age",)).dump(leg), "age": leg.age(second)} for leg in quote.path]
+    quoted = {**QuoteSchema(exclude=("path",)).dump(quote), "path": legs}
+    assert orjson.loads(answer.body) == {
+        "results": [{**told, "also": [5, 6], "quotes": [quoted]}],
+        "unknown": ["NOPE", 7],
+    }
+    assert quoted.keys() == _wire(QuoteSchema)
+    assert all(leg.keys() == _wire(LegSchema) for leg in legs)
+
+
+def test_the_example_of_quotes_has_the_fields_of_its_schema() -> None:
+    assert QUOTES.keys() == _wire(QuotesSchema)
+    (row,) = QUOTES["results"]
+    assert row.keys() == _wire(QuotedCurrencySchema)
+    (quote,) = row["quotes"]
+    assert quote.keys() == _wire(QuoteSchema)
+    assert [leg.keys() for leg in quote["path"]] == [_wire(LegSchema)] * 2
 
 
 def test_the_examples_have_the_fields_of_the_schemas() -> None:

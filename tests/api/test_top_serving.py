@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from api import encoded
+from api.known_paths import MOST
 from api.top import encoded_lists
 from api.top.formats import ENCODINGS, Format
-from api.top.paths import MOST
 from shared.domain.currency import CurrencyKind
 from shared.domain.ranking import TopRow
 from shared.messages import RankingStored

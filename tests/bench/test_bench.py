@@ -13,6 +13,7 @@ from tests.e2e.processes import ROOT, Running
 
 ROWS = {
     "lastrate": ("bare aiohttp + uvloop", "lastrate", "two API processes over one"),
+    "quotes": ("bare aiohttp + uvloop", "ten currencies in three", "a quote in EUR over bare"),
     "top": ("bare aiohttp + uvloop, CSV", "top list, JSON", "top list as CSV over bare"),
     "refresh": ("bare path", "latestrate", "source alone", "refresh, 32 at once"),
     "poll": ("decode", "plain COPY", "ours, PostgreSQL", "ours, SQLite", "poll of 1000 on SQLite"),

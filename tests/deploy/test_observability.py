@@ -13,9 +13,12 @@ import yaml  # type: ignore[import-untyped] # only tests read YAML: not worth a 
 
 from api.routes.top import ROUTES as TOP_ROUTES
 from deploy.servers.ports import free_port
+from shared.messages import Role
+from shared.settings import read_settings
 from tests.deploy.promql import Scraped, missing
 from tests.e2e.processes import ROOT, Stack
 from tests.waiting import until
+from worker.jobs import JOBS
 
 BOARD = ROOT / "deploy" / "grafana" / "freshrate.json"
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -196,6 +199,22 @@ def test_every_alert_of_the_readme_exists() -> None:
 def test_alerts_have_names_of_their_own() -> None:
     names = [alert["alert"] for alert in alerts()]
     assert len(set(names)) == len(names)
+
+
+def test_every_scheduled_job_has_a_longest_time_that_it_may_be_late_and_stands_on_the_board() -> None:
+    names = {job.name for job in JOBS}
+    (late,) = (alert["expr"] for alert in alerts() if alert["alert"] == "FreshrateJobNotDone")
+    assert set(re.findall(r'{name="(\w+)"}', late)) == names
+    (shown,) = (panel for panel in panels() if panel["title"] == "Time since a job's last success")
+    assert {name for name in names if not re.search(rf"\b{name}\b", shown["description"])} == set()
+
+
+def test_a_worker_that_is_missing_is_told_once_by_the_role_that_people_set() -> None:
+    """A worker of the role pricing is one of the role catalog as well."""
+    (expression,) = (alert["expr"] for alert in alerts() if alert["alert"] == "FreshrateNoWorker")
+    (left_out,) = re.findall(r'role!="(\w+)"', expression)
+    assert left_out == Role.CATALOG
+    assert left_out not in read_settings(_env_file=None).worker_roles
 
 
 def test_the_example_scrapes_the_jobs_that_the_alerts_name() -> None:

@@ -53,6 +53,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"COINMARKETCAP_URL": "http://a"}, Choice(REAL, starts_simulator=False)),
         ({"CRYPTOCOMPARE_API_KEY": "k"}, Choice(REAL, starts_simulator=False)),
         ({"CRYPTOCOMPARE_URL": "http://a"}, Choice(REAL, starts_simulator=False)),
+        ({"FRANKFURTER_URL": "http://a"}, Choice(REAL, starts_simulator=False)),
         ({"SIMULATOR_URL": "http://a"}, Choice(("simulator",), starts_simulator=False)),
     ],
 )

@@ -25,11 +25,13 @@ async def claimed(valkey: ValkeyServer, currency_ids: Collection[int]) -> None:
     await until(are_claimed, seconds=10, what=f"the claims of {currency_ids}")
 
 
-async def holder_of(valkey: ValkeyServer, workers: Sequence[Running]) -> Running:
+async def holder_of(
+    valkey: ValkeyServer, workers: Sequence[Running], *, role: Role = Role.PRICING
+) -> Running:
     """The one of these workers that holds commands; its list in Redis is named after its process id."""
 
     async def found() -> Running | None:
-        names = valkey.ask("KEYS", keys.processing(Role.PRICING, "*")).decode()
+        names = valkey.ask("KEYS", keys.processing(role, "*")).decode()
         pids = {int(pid) for pid in re.findall(r"-(\d+)-[0-9a-f]+\r\n", names)}
         return next((one for one in workers if one.process.pid in pids), None)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from deploy.servers.valkey import ValkeyServer
 from tests.e2e.processes import Stack
 
 
@@ -32,3 +33,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:
         yield session
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> ValkeyServer:
+    """For a test that kills it; not started yet."""
+    return ValkeyServer(tmp_path / "valkey")

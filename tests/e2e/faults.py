@@ -16,6 +16,8 @@ class Call:
 
     path: str
     time: datetime
+    ids: frozenset[int]
+    """Of the currencies that it names."""
     status: int | None
     """None while it is unanswered, and for good where no answer goes out."""
 
@@ -40,7 +42,7 @@ class Vendor:
         async with self._http.get(f"{self.url}/calls") as response:
             journal: list[dict[str, Any]] = (await response.json())["calls"]
         return [
-            Call(one["path"], datetime.fromisoformat(one["time"]), one["status"])
+            Call(one["path"], datetime.fromisoformat(one["time"]), frozenset(one["ids"]), one["status"])
             for one in journal
             if path in one["path"]
         ]

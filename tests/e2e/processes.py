@@ -17,6 +17,10 @@ from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT = 20.0
+NOBODY = "http://127.0.0.1:1"
+"""Where every connection is refused at once."""
+NO_SOURCE_NAMED = {"FRANKFURTER_URL": ""}
+"""For a process that is to find out by itself that it must simulate: then the simulator takes this source's place too."""
 
 
 class Running:
@@ -52,6 +56,8 @@ class Running:
                     "PYTHONPATH": str(ROOT),
                     "PYTHONWARNINGS": "default",
                     "LOG_FORMAT": "json",
+                    # It is always on, and no test may ask the real one.
+                    "FRANKFURTER_URL": NOBODY,
                     **env,
                 },
             )
@@ -120,7 +126,7 @@ class Stack:
     async def simulator(self, *arguments: str) -> Running:
         running = await self.upstream(*arguments)
         self.simulator_url = running.url
-        self.env["COINMARKETCAP_URL"] = running.url
+        self.env |= {"COINMARKETCAP_URL": running.url, "FRANKFURTER_URL": running.url}
         return running
 
     async def upstream(self, *arguments: str, port: int = 0) -> Running:

@@ -1,4 +1,6 @@
-"""How schemathesis makes values of our own formats, and of moments that must be past."""
+"""How schemathesis makes values of our own formats, and of what a schema cannot say: moments that must be past, currencies
+that must exist, and parameters that exclude each other.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +12,11 @@ from shared.domain.page import Cursor
 
 PAST_MOMENTS = {"datetime"}
 """Parameters. That these are not in the future is what a schema cannot say."""
+SYMBOLS_OF_QUOTES = {"symbol", "convert", "amount", "max_age"}
+"""Parameters of quotes that can be given together; the others exclude one of these."""
+QUOTES = "/api/quotes/"
+EXCLUSIVE = (("symbol", "id"), ("convert", "convert_id"), ("datetime", "max_age"))
+"""Parameters of quotes of which a request has one at most, and of the first two exactly one. A schema cannot say that either."""
 _KEYS = st.integers(min_value=-(2**62), max_value=2**62)
 
 schemathesis.openapi.format(
@@ -26,6 +33,16 @@ schemathesis.openapi.format(
     ),
 )
 schemathesis.openapi.format(
+    "symbols",
+    st.lists(st.sampled_from(["BTC", "eth", "EUR", "Usd", "NO SUCH COIN"]), min_size=1, max_size=100).map(
+        ",".join
+    ),
+)
+schemathesis.openapi.format(
+    "targets",
+    st.lists(st.sampled_from(["BTC", "eth", "EUR", "Usd"]), min_size=1, max_size=10).map(", ".join),
+)
+schemathesis.openapi.format(
     "past-moment",
     st.datetimes(datetime(1, 1, 2), datetime(2026, 1, 1)).map(  # noqa: DTZ001 - a time without zone is UTC
         lambda time: time.isoformat(timespec="milliseconds") + "Z"
@@ -36,8 +53,29 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    quotes = raw_schema["paths"]["/api/quotes/"]["get"]
+    quotes["parameters"] = [one for one in quotes["parameters"] if one["name"] in SYMBOLS_OF_QUOTES]
+    for parameter in quotes["parameters"]:
+        if parameter["name"] == "convert":
+            parameter["schema"]["format"] = "targets"
+        parameter["required"] = parameter["name"] == "symbol"
     for item in raw_schema["paths"].values():
         for parameter in item["get"].get("parameters", ()):
             if parameter["name"] in PAST_MOMENTS:
                 del parameter["schema"]["anyOf"]
                 parameter["schema"]["format"] = "past-moment"
+
+
+@schemathesis.hook
+def before_call(
+    _context: schemathesis.HookContext, case: "schemathesis.Case[Any]", _kwargs: dict[str, Any]
+) -> None:
+    if case.operation.path != QUOTES or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    query = case.query or {}
+    for kept, dropped in EXCLUSIVE:
+        if kept in query:
+            query.pop(dropped, None)
+    if not {"symbol", "id"} & {*query}:
+        query["id"] = "1"
+    case.query = query

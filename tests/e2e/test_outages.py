@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import aiohttp
-import pytest
 
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
@@ -38,11 +36,6 @@ async def test_a_hanging_source_ends_at_the_deadline(stack: Stack, http: aiohttp
         return status == 200
 
     await until(works, seconds=15, what="the refresh after the source is back")
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> ValkeyServer:
-    return ValkeyServer(tmp_path / "valkey")
 
 
 class Load:

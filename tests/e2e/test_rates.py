@@ -11,6 +11,9 @@ from tests.e2e.faults import calls_of, fault
 from tests.e2e.processes import Running, Stack
 from tests.waiting import until
 
+RUB = 2806
+"""CoinMarketCap is asked for it after the fiat currencies' own source, which lacks it."""
+
 
 async def get(http: aiohttp.ClientSession, running: Running, path: str, **headers: str) -> tuple[int, Any]:
     async with http.get(running.url + path, headers=headers) as response:
@@ -18,11 +21,16 @@ async def get(http: aiohttp.ClientSession, running: Running, path: str, **header
 
 
 async def catalog_ready(http: aiohttp.ClientSession, api: Running) -> None:
-    async def loaded() -> bool:
-        status, _ = await get(http, api, "/api/lastrate/1/")
-        return status == 200
+    """Returns when the first polls are over, that of the fiat currencies too, and the first profiles are here: after that no
+    worker asks the source by itself for a while."""
 
-    await until(loaded, seconds=15, what="the first poll")
+    async def loaded() -> bool:
+        if not all([(await get(http, api, f"/api/lastrate/{one}/"))[0] == 200 for one in (1, RUB)]):
+            return False
+        status, bitcoin = await get(http, api, "/api/currencies/1/")
+        return status == 200 and bool(bitcoin["tags"])
+
+    await until(loaded, seconds=15, what="the first polls")
 
 
 async def test_a_poll_reaches_the_client(stack: Stack, http: aiohttp.ClientSession) -> None:
@@ -33,7 +41,7 @@ async def test_a_poll_reaches_the_client(stack: Stack, http: aiohttp.ClientSessi
     status, page = await get(http, api, "/api/ratescurrency/?limit=1000")
     assert status == 200
     assert len(page["results"]) >= 20
-    assert {one["source"] for one in page["results"]} == {"coinmarketcap"}
+    assert {one["source"] for one in page["results"]} == {"coinmarketcap", "frankfurter"}
     status, last = await get(http, api, "/api/lastrate/1/")
     assert status == 200
     assert Decimal(last["price_usd"]) > 0

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from deploy.servers.ports import free_port
-from tests.e2e.processes import Running
+from tests.e2e.processes import NO_SOURCE_NAMED, Running
 from tests.e2e.test_rates import get
 from tests.waiting import until
 
@@ -30,7 +30,7 @@ async def start(folder: Path, *, name: str = "stack", **env: str) -> Running:
         "--data",
         str(folder / "data"),
         folder=folder,
-        env={"API_PORT": port, "WORKER_METRICS_PORT": "0", **env},
+        env={"API_PORT": port, "WORKER_METRICS_PORT": "0", **NO_SOURCE_NAMED, **env},
         url=f"http://127.0.0.1:{port}",
     )
 
@@ -210,7 +210,7 @@ async def start_with(hindrance: str, folder: Path) -> Running:
         "--data",
         str(folder / "data"),
         folder=folder,
-        env={"API_PORT": "0", "WORKER_METRICS_PORT": "0"},
+        env={"API_PORT": "0", "WORKER_METRICS_PORT": "0", **NO_SOURCE_NAMED},
     )
 
 

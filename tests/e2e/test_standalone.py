@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from deploy.servers.ports import free_port
-from tests.e2e.processes import Running
+from tests.e2e.processes import NO_SOURCE_NAMED, Running
 
 FIRST_RATE_LIMIT = timedelta(seconds=6)
 """From the first line of the log to the first poll, on a busy machine: `bench/start.py` measures what it takes."""
@@ -37,9 +37,11 @@ async def test_without_a_source_it_says_so_loudly_and_simulates_in_a_file_of_its
         "    return real(host, *args, **kwargs)\n"
         "socket.getaddrinfo = offline\n"
     )
-    running = await start(tmp_path, PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    running = await start(tmp_path, PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}", **NO_SOURCE_NAMED)
     try:
         await running.ready("/api/lastrate/1/")
+        # The first rates may be there a moment before the catalog is.
+        await running.ready("/api/latestrate/1/")
         async with http.get(f"{running.url}/api/lastrate/1/") as response:
             assert (await response.json())["source"] == "simulator"
         async with http.get(f"{running.url}/api/docs/") as response:

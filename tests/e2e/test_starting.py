@@ -1,15 +1,19 @@
 """How processes start, and refuse to."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from deploy.servers.ports import free_port
+from simulator.coins import load_fiats
 from tests.e2e.faults import calls_of
 from tests.e2e.processes import Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
+
+FIATS = {fiat.id for fiat in load_fiats()}
 
 
 async def ended(name: str, folder: Path, **env: str) -> tuple[int, str]:
@@ -84,11 +88,12 @@ async def test_many_processes_may_start_on_an_empty_database_at_once_and_each_jo
         await stack.simulator()
         *_, api = await asyncio.gather(*(stack.worker() for _ in range(3)), stack.api())
         await catalog_ready(http, api)
-        status, page = await get(http, api, "/api/ratescurrency/")
+        status, page = await get(http, api, "/api/ratescurrency/?limit=1000")
         assert status == 200
-        assert len(page["results"]) == 5
-        assert await calls_of(http, stack, "quotes") == 1
-        assert await calls_of(http, stack, "cryptocurrency/map") == 1
+        assert {*Counter(rate["currency"] for rate in page["results"]).values()} == {1}
+        assert len([rate for rate in page["results"] if rate["currency"] not in FIATS]) == 5
+        for path in ("cryptocurrency/map", "fiat/map", "/v1/latest"):
+            assert await calls_of(http, stack, path) == 1
     finally:
         await stack.close()
 

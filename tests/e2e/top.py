@@ -141,7 +141,13 @@ async def start(
     first poll, and the first ranking fails."""
     first, second = await asyncio.gather(stack.upstream(), stack.upstream())
     coinmarketcap, cryptocompare = Vendor(http, first.url), Vendor(http, second.url)
-    stack.env |= {**_ENV, "COINMARKETCAP_URL": first.url, "CRYPTOCOMPARE_URL": second.url, **(env or {})}
+    stack.env |= {
+        **_ENV,
+        "COINMARKETCAP_URL": first.url,
+        "FRANKFURTER_URL": first.url,
+        "CRYPTOCOMPARE_URL": second.url,
+        **(env or {}),
+    }
     if is_cold:
         stack.env["TRACKED_TOP"] = "0"
         await coinmarketcap.fault(path="listings", kind="malformed")

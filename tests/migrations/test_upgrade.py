@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from deploy.servers.postgresql import PostgresServer
 from migrations.head import VERSIONS, head_revision
 from migrations.upgrade import LOCK_KEY, Patience, configuration, upgrade
-from shared.domain.currency import FIRST_LOCAL_ID
+from shared.domain.currency import FIRST_LOCAL_ID, CurrencyProfile
 from shared.domain.identity import DecidedBy, Identity, SourceCoin
 from shared.domain.times import EPOCH
 from shared.errors import StorageUnavailable
@@ -114,11 +114,13 @@ OF_0002 = """
     INSERT INTO last_rates (currency_id, source, rate_id, price_usd, observed_at, fetched_at, stored_at)
     VALUES (1, 'coinmarketcap', 1, '42885.00187617128', {time}, {time}, {time});
 """
-"""Rows of the tables that the step to 0003 changes, and one that it must leave alone."""
+"""Rows of the tables that the steps after it change, and one that they must leave alone."""
+CHANGED = ("currency_aliases", "rankings", "currencies")
+"""Tables that were there in 0002, and that the steps after it change."""
 
 
 async def check_that_all_is_kept(database: str) -> None:
-    """And that what the step brought works."""
+    """And that what the steps brought works."""
     storage = await open_storage(Settings(database_url=database))
     try:
         assert await storage.aliases("cryptocompare") == {"1182": 1}
@@ -132,6 +134,13 @@ async def check_that_all_is_kept(database: str) -> None:
             "cryptocompare", [Identity(coin, None, DecidedBy.NONE)], decided_at=EPOCH
         )
         assert local == {"9": FIRST_LOCAL_ID}
+        bitcoin = await storage.currency(1)
+        assert bitcoin is not None
+        assert (bitcoin.profile, bitcoin.profiled_at) == (CurrencyProfile(), None)
+        await storage.record_profiles({1: CurrencyProfile(tags=("pow",))}, profiled_at=EPOCH)
+        assert (await storage.descriptions([1]))[1].profile.tags == ("pow",)
+        await storage.record_demand({1: EPOCH, FIRST_LOCAL_ID: EPOCH})
+        assert await storage.in_demand_since(EPOCH, limit=9) == [1, FIRST_LOCAL_ID]
     finally:
         await storage.close()
 
@@ -156,6 +165,51 @@ async def of_0002(empty_postgresql_url: str) -> str:
 
 async def test_a_postgresql_with_data_comes_from_0002_to_the_newest(of_0002: str) -> None:
     await check_that_all_is_kept(of_0002)
+
+
+async def test_no_table_of_a_postgresql_is_rewritten(of_0002: str) -> None:
+    """A table that is rewritten is closed to all for as long as that takes, and gets a new file."""
+    connection = await asyncpg.connect(of_0002)
+
+    async def files() -> dict[str, int]:
+        rows = await connection.fetch(
+            "SELECT relname, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        return {row[0]: row[1] for row in rows}
+
+    before = await files()
+    await upgrade(of_0002)
+    after = await files()
+    await connection.close()
+    assert set(CHANGED) <= set(before)
+    assert {table: after[table] for table in before} == before
+
+
+BY_0003 = """
+    INSERT INTO currencies (id, kind, symbol, name, slug, rank, is_active, first_seen, platform, sign,
+                            symbol_folded, text_folded, renewed_at)
+    VALUES (7, 'crypto', 'OLD', 'Old', 'old', 7, true, NULL, NULL, NULL, 'old', 'old', NULL)
+"""
+"""As the version of 0003 adds a currency."""
+
+
+async def test_a_process_of_the_version_before_adds_currencies_to_the_newest_schema(
+    empty_postgresql_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "freshrate.db"
+    for database in (empty_postgresql_url, f"sqlite:///{file}"):
+        await upgrade(database)
+    connection = await asyncpg.connect(empty_postgresql_url)
+    await connection.execute(BY_0003)
+    await connection.close()
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.execute(BY_0003)
+    for database in (empty_postgresql_url, f"sqlite:///{file}"):
+        storage = await open_storage(Settings(database_url=database))
+        added = await storage.currency(7)
+        await storage.close()
+        assert added is not None
+        assert (added.currency.name, added.profile, added.profiled_at) == ("Old", CurrencyProfile(), None)
 
 
 @asynccontextmanager
@@ -187,7 +241,7 @@ async def until_waiting(observer: "asyncpg.Connection[asyncpg.Record]", mode: st
     await until(is_waiting, seconds=20, what=f"a wait for {mode}")
 
 
-@pytest.mark.parametrize("table", ["currency_aliases", "rankings"])
+@pytest.mark.parametrize("table", CHANGED)
 async def test_an_upgrade_behind_a_long_read_lets_others_read_and_goes_through_after_it(
     of_0002: str, table: str
 ) -> None:
@@ -197,9 +251,9 @@ async def test_an_upgrade_behind_a_long_read_lets_others_read_and_goes_through_a
         upgrading = asyncio.create_task(upgrade(of_0002, patience=patience))
         # The reader that waits behind the step that waits.
         await observer.execute("SET statement_timeout = '10s'")
-        for other in ("currency_aliases", "rankings"):
+        for other in CHANGED:
             await until_waiting(observer, "AccessExclusiveLock")
-            assert len(await observer.fetch(f"SELECT source FROM {other}")) == 1
+            assert await observer.fetch(f"SELECT * FROM {other}")
         assert not upgrading.done()
     await upgrading
     await observer.close()

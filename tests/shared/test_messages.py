@@ -17,11 +17,13 @@ from shared.messages import (
     COMMANDS,
     FACTS,
     MAX_MESSAGE_BYTES,
+    CatalogStored,
     RankingStored,
     RatesStored,
     RefreshFailed,
     RefreshRanking,
     RefreshRates,
+    RenewCatalog,
 )
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
@@ -73,6 +75,13 @@ def test_news_of_an_older_worker_name_no_commands() -> None:
     assert FACTS.validate_json(json.dumps(raw)) == RatesStored(stored=())
 
 
+def test_a_catalog_of_an_older_worker_serves_no_commands() -> None:
+    raw = json.loads(FACTS.dump_json(CatalogStored(currencies=7, command_ids=("c",))))
+    assert FACTS.validate_json(json.dumps(raw)) == CatalogStored(currencies=7, command_ids=("c",))
+    del raw["command_ids"]
+    assert FACTS.validate_json(json.dumps(raw)) == CatalogStored(currencies=7)
+
+
 @pytest.mark.parametrize(
     "change", [{"kind": "bake"}, {"version": 2}, {"currency_ids": ["x"]}, {"created_at": "soon"}]
 )
@@ -84,7 +93,9 @@ def test_another_kind_or_version_or_type_is_an_error(change: dict[str, object]) 
 
 def test_each_kind_of_command_is_read_as_what_it_is() -> None:
     ranking = RefreshRanking(id="c", length=200, created_at=NOW, request_id="r")
+    renewal = RenewCatalog(id="c", created_at=NOW, request_id="r", traceparent="t", deadline_ms=7)
     assert COMMANDS.validate_json(COMMANDS.dump_json(ranking)) == ranking
+    assert COMMANDS.validate_json(COMMANDS.dump_json(renewal)) == renewal
     assert COMMANDS.validate_json(COMMANDS.dump_json(command())) == command()
 
 

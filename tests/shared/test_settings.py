@@ -24,6 +24,8 @@ def test_without_anything_set_it_is_the_embedded_form() -> None:
     assert settings.database == "sqlite:///data/freshrate.db"
     assert settings.redis_url == ""
     assert settings.price_schedule == Every(timedelta(minutes=5))
+    assert settings.fiat_schedule == Every(timedelta(hours=1))
+    assert settings.warm_hours == 24
     assert settings.worker_roles == (Role.PRICING, Role.RANKING)
     assert settings.stale_after == timedelta(minutes=15)
 
@@ -59,6 +61,38 @@ def test_a_schedule_is_a_duration_or_a_cron_expression(
     assert read_settings().price_schedule == schedule
 
 
+@pytest.mark.parametrize(("text", "hours"), [("0", 0), ("0.5", 0.5), ("720", 720)])
+def test_currencies_stay_warm_for_hours_or_parts_of_one(
+    monkeypatch: pytest.MonkeyPatch, text: str, hours: float
+) -> None:
+    monkeypatch.setenv("WARM_HOURS", text)
+    assert read_settings().warm_hours == hours
+
+
+def test_each_job_has_a_schedule_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIAT_SCHEDULE", "15 15 * * 1-5")
+    settings = read_settings()
+    assert settings.fiat_schedule == Cron("15 15 * * 1-5")
+    assert settings.price_schedule == settings.ranking_schedule == Every(timedelta(minutes=5))
+
+
+def test_the_base_of_a_source_has_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRANKFURTER_URL", "http://127.0.0.1:8899/frankfurter/")
+    assert read_settings().frankfurter_url == "http://127.0.0.1:8899/frankfurter"
+
+
+def test_rates_of_fiat_currencies_are_simulated_where_all_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().price_sources == ("frankfurter", "coinmarketcap", "cryptocompare")
+    monkeypatch.setenv("SOURCES", "simulator")
+    assert read_settings().price_sources == ("simulator",)
+
+
+def test_who_prices_takes_commands_for_the_catalog_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().command_roles == (Role.PRICING, Role.RANKING, Role.CATALOG)
+    monkeypatch.setenv("WORKER_ROLES", "ranking")
+    assert read_settings().command_roles == (Role.RANKING,)
+
+
 def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_TYPE", "postgresql")
     monkeypatch.setenv("DATABASE_PASSWORD", "p@ss/word")
@@ -88,7 +122,16 @@ def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: p
         ("COINMARKETCAP_URL", "pro-api.coinmarketcap.com"),
         ("COINMARKETCAP_URL", "https://host/?key=1"),
         ("CRYPTOCOMPARE_URL", "min-api.cryptocompare.com"),
+        ("FRANKFURTER_URL", "api.frankfurter.dev"),
+        ("FRANKFURTER_URL", "https://host/?base=EUR"),
         ("RANKING_SCHEDULE", "often"),
+        ("FIAT_SCHEDULE", "daily"),
+        ("FIAT_SCHEDULE", "0 25 * * *"),
+        ("WARM_HOURS", "-1"),
+        ("WARM_HOURS", "721"),
+        ("WARM_HOURS", "nan"),
+        ("WARM_HOURS", "always"),
+        ("WORKER_ROLES", "catalog"),
         ("WORKER_ROLES", "baking"),
         ("LOG_LEVEL", "loud"),
         ("TRACKED_TOP", "-1"),

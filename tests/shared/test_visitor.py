@@ -320,3 +320,109 @@ async def test_symbols_that_cannot_be_read_are_an_end_like_any_other(
         1: FailureKind.VISITED,
         local: FailureKind.DATABASE_AWAY,
     }
+
+
+BITCOIN, EURO, POUND, RUBLE = 1, 2790, 2791, 2806
+
+
+@pytest.fixture
+async def fiat(tmp_path: Path) -> AsyncIterator[tuple[World, Upstreams]]:
+    """Frankfurter before CoinMarketCap."""
+    async with small_world(tmp_path) as (world, upstreams):
+        await renew_catalog(world)
+        yield world, upstreams
+
+
+async def test_fiat_currencies_and_coins_are_asked_for_side_by_side(
+    fiat: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = fiat
+    await upstreams.fault(path="/v1/latest", kind="latency", ms=300)
+    report = await visit(world, BITCOIN, EURO, POUND)
+    assert {one.rate.currency_id: one.rate.source for one in report.recorded} == {
+        BITCOIN: "coinmarketcap",
+        EURO: "frankfurter",
+        POUND: "frankfurter",
+    }
+    assert (await upstreams.calls("/v1/latest"), await upstreams.calls("quotes")) == (1, 1)
+    visits = {one.source: one for one in await world.storage.visits(limit=2)}
+    slow, quick = visits["frankfurter"], visits["coinmarketcap"]
+    assert quick.started_at < slow.started_at + slow.duration
+    assert (slow.outcome, slow.credits, slow.rates_stored) == (VisitOutcome.DONE, 0, 2)
+
+
+async def test_rates_of_a_central_bank_are_confirmed_until_it_sets_new_ones(
+    fiat: tuple[World, Upstreams],
+) -> None:
+    world, _ = fiat
+    first = (await visit(world, EURO)).recorded[0]
+    second = (await visit(world, EURO)).recorded[0]
+    assert (first.outcome, second.outcome) == (RecordOutcome.STORED, RecordOutcome.CONFIRMED)
+    assert first.rate.observed_at == second.rate.observed_at
+    assert second.rate.fetched_at > first.rate.fetched_at
+
+
+async def test_a_fiat_currency_that_the_central_bank_does_not_know_is_asked_of_the_next(
+    fiat: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = fiat
+    report = await visit(world, EURO, RUBLE)
+    assert {one.rate.currency_id: one.rate.source for one in report.recorded} == {
+        EURO: "frankfurter",
+        RUBLE: "coinmarketcap",
+    }
+    assert await upstreams.calls("quotes") == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "code": 500},
+        {"kind": "status", "code": 404},
+        {"kind": "status", "code": 429},
+        {"kind": "malformed"},
+        {"kind": "reset"},
+        {"kind": "old"},
+        {"kind": "missing", "ids": [EURO, POUND]},
+        {"kind": "empty"},
+    ],
+    ids=str,
+)
+async def test_where_the_central_banks_rates_cannot_be_had_the_next_source_is_asked(
+    fiat: tuple[World, Upstreams], fault: dict[str, object]
+) -> None:
+    world, upstreams = fiat
+    await upstreams.fault(path="/v1/latest", **fault)
+    report = await visit(world, POUND, BITCOIN)
+    assert {one.rate.currency_id: one.rate.source for one in report.recorded} == {
+        BITCOIN: "coinmarketcap",
+        POUND: "coinmarketcap",
+    }
+
+
+async def test_a_fiat_currency_that_no_source_gives_ends_as_a_visit_that_failed(
+    fiat: tuple[World, Upstreams],
+) -> None:
+    world, upstreams = fiat
+    await upstreams.fault(path="/v1/latest", kind="status", code=500)
+    await upstreams.fault(path="quotes", kind="status", code=500)
+    report = await visit(world, EURO)
+    assert [(one.currency_id, one.kind) for one in report.failures] == [(EURO, FailureKind.VISITED)]
+    assert report.unanswered == {EURO}
+
+
+async def test_for_coins_the_source_of_fiat_currencies_is_never_asked(fiat: tuple[World, Upstreams]) -> None:
+    world, upstreams = fiat
+    report = await visit(world, BITCOIN, 1027)
+    assert report.failures == ()
+    assert await upstreams.calls("/v1/latest") == 0
+    assert {one.source for one in await world.storage.visits(limit=10)} == {"coinmarketcap"}
+
+
+async def test_simulated_rates_of_fiat_currencies_say_so(tmp_path: Path) -> None:
+    async with small_world(tmp_path, sources=("simulator",)) as (world, upstreams):
+        await renew_catalog(world)
+        report = await visit(world, BITCOIN, EURO, RUBLE)
+        assert {one.rate.currency_id for one in report.recorded} == {BITCOIN, EURO, RUBLE}
+        assert {one.rate.source for one in report.recorded} == {"simulator"}
+        assert await upstreams.calls("/v1/latest") == 1

@@ -86,9 +86,10 @@ async def test_a_price_in_another_currency_is_the_ratio_of_the_prices_in_usd(vis
 
 
 async def test_a_fiat_currency_asked_as_a_coin_has_no_rank(visitor: Visitor) -> None:
-    usd, eur = await visitor.quotes(id="2781,2790")
+    usd, eur, rub = await visitor.quotes(id="2781,2790,2806")
     assert (usd["is_fiat"], usd["cmc_rank"], usd["quote"][0]["price"]) == (1, None, 1)
     assert Decimal("0.8") < eur["quote"][0]["price"] < Decimal("1.6")
+    assert (rub["symbol"], rub["is_fiat"], rub["last_updated"]) == ("RUB", 1, "2026-11-20T12:00:00.200Z")
 
 
 async def test_without_a_key_the_public_paths_answer_and_success_is_a_text(visitor: Visitor) -> None:
@@ -136,6 +137,48 @@ async def test_the_map_can_be_ordered_by_rank_and_hold_inactive_coins(visitor: V
 async def test_the_map_answers_for_symbols(visitor: Visitor) -> None:
     answer = await visitor.ask("/v1/cryptocurrency/map", symbol="BTC,ONE", limit=1)
     assert [coin["id"] for coin in answer["data"]] == [1, 3945, 2324, 710, 3603]
+
+
+async def test_info_tells_tags_and_links(visitor: Visitor) -> None:
+    data = (await visitor.ask("/v2/cryptocurrency/info", id="1,825,710"))["data"]
+    assert data["1"]["tags"] == ["simulated", "layer-1"]
+    assert data["1"]["tag-names"] == ["Simulated", "Layer 1"]
+    assert data["1"]["urls"]["source_code"] == ["https://example.com/bitcoin/code"]
+    assert len(data["825"]["urls"]["explorer"]) == 2
+    assert (data["825"]["tags"], data["825"]["urls"]["source_code"]) == (["simulated", "token"], [])
+    assert not any(data["710"]["urls"].values())
+
+
+@pytest.mark.parametrize("skip", ["true", "false"])
+async def test_info_skips_unknown_ids_where_it_is_told_to(visitor: Visitor, skip: str) -> None:
+    path, ids = "/v2/cryptocurrency/info", {"id": "1,999999"}
+    if skip == "true":
+        assert (await visitor.ask(path, **ids, skip_invalid=skip))["data"].keys() == {"1"}
+        assert (await visitor.ask(path, id="999999", skip_invalid=skip))["data"] == {}
+    else:
+        answer = await visitor.refused(400, path, **ids, skip_invalid=skip)
+        assert answer["status"]["error_message"] == 'Invalid value for "id": "999999"'
+
+
+async def test_supplies_are_of_every_kind(visitor: Visitor) -> None:
+    coins = {coin["id"]: coin for coin in await visitor.quotes(id="1,1027,825,2790")}
+    supplies = {
+        one: (coin["circulating_supply"], coin["total_supply"], coin["max_supply"], coin["infinite_supply"])
+        for one, coin in coins.items()
+    }
+    assert supplies[1] == (19_950_000, 19_950_000, 21_000_000, False)
+    assert supplies[1027] == (120_700_000, 120_700_000, None, True)
+    assert supplies[825][0] < supplies[825][1]
+    assert supplies[2790] == (0, 0, None, False)
+    assert [tag["slug"] for tag in coins[2790]["tags"]] == ["fiat"]
+
+
+async def test_symbols_in_mixed_case_and_with_greek_letters_are_found(visitor: Visitor) -> None:
+    answer = await visitor.ask("/v2/cryptocurrency/quotes/latest", symbol="usde,τbtc")
+    assert {key: coins[0]["symbol"] for key, coins in answer["data"].items()} == {
+        "USDE": "USDe",
+        "ΤBTC": "ΤBTC",  # noqa: RUF001 - it begins with a Greek letter
+    }
 
 
 async def test_info_by_symbol_is_keyed_by_symbol_with_lists(visitor: Visitor) -> None:

@@ -60,6 +60,22 @@ async def test_an_id_can_be_missing(visitor: Visitor) -> None:
     assert listed["data"][0]["id"] == 1
 
 
+async def test_a_currency_that_is_missing_everywhere_appears_when_the_fault_is_deleted(
+    visitor: Visitor,
+) -> None:
+    async def seen() -> list[bool]:
+        listed = (await visitor.ask("/v3/cryptocurrency/listings/latest", limit=600))["data"]
+        mapped = (await visitor.ask("/v1/cryptocurrency/map"))["data"]
+        told = (await visitor.ask("/v2/cryptocurrency/info", id="1,1839", skip_invalid="true"))["data"]
+        answers = (listed, mapped, await visitor.quotes(id="1,1839"), told.values())
+        return [1839 in {coin["id"] for coin in coins} for coins in answers]
+
+    await visitor.fault(kind="missing", ids=[1839])
+    assert await seen() == [False] * 4
+    await visitor.heal()
+    assert await seen() == [True] * 4
+
+
 @pytest.mark.parametrize(
     ("path", "params", "key", "nothing"),
     [

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -18,6 +19,16 @@ async def test_without_parameters_one_euro_buys_all_the_others(visitor: Visitor)
     assert len(ours["rates"]) == 29
     assert "EUR" not in ours["rates"]
     assert "RUB" not in ours["rates"]
+
+
+async def test_the_dollar_of_a_euro_and_all_others_have_five_digits(visitor: Visitor) -> None:
+    ours = await visitor.ask("/v1/latest", base="EUR", symbols="USD,JPY,RUB")
+    assert (ours["amount"], ours["base"], ours["date"]) == (1, "EUR", "2026-11-19")
+    assert ours["rates"].keys() == {"USD", "JPY"}
+    assert Decimal("0.8") < ours["rates"]["USD"] < Decimal("1.6")
+    every = (await visitor.ask("/v1/latest", base="EUR"))["rates"]
+    assert every.items() >= ours["rates"].items()
+    assert all(len(rate.normalize().as_tuple().digits) <= 5 for rate in map(Decimal, every.values()))
 
 
 async def test_currencies_have_names(visitor: Visitor) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from structlog.testing import capture_logs
 
 from deploy.servers.ports import free_port
+from shared.domain.allowance import Allowance
 from shared.domain.schedule import Every
 from shared.errors import FreshrateError, QueueUnavailable, StorageUnavailable, WorkerGone
 from shared.messages import RefreshRates, Role
@@ -46,11 +47,12 @@ async def test_a_worker_fills_the_store_beats_and_says_good_bye(world: World) ->
         return len(await world.storage.last_rates()) >= 20 and await world.storage.last_ranking() is not None
 
     await until(polled, seconds=10, what="the first polls")
-    assert living_workers(world.settings.worker_roles) == 1
-    assert (await world.queue.depth(Role.PRICING)).workers == 1
+    assert living_workers(world.settings.command_roles) == 1
+    assert [(await world.queue.depth(role)).workers for role in Role] == [1, 1, 1]
     stop.set()
     await asyncio.wait_for(running, 10)
-    assert living_workers(world.settings.worker_roles) == 0
+    assert living_workers(world.settings.command_roles) == 0
+    assert [(await world.queue.depth(role)).workers for role in Role] == [0, 0, 0]
     with pytest.raises(WorkerGone):
         await world.queue.submit(
             Role.PRICING,
@@ -59,20 +61,49 @@ async def test_a_worker_fills_the_store_beats_and_says_good_bye(world: World) ->
         )
 
 
+async def test_a_worker_that_starts_forgives_every_source(world: World) -> None:
+    """Whoever restarts it has perhaps mended why they refused."""
+    names = ("frankfurter", "coinmarketcap")
+    for name in names:
+        _, version = await world.storage.allowance(name)
+        blocked = Allowance().blocked(until=world.clock() + timedelta(hours=1), because="told to stop")
+        assert await world.storage.replace_allowance(name, blocked, version=version)
+    stop = asyncio.Event()
+    stop.set()
+    await asyncio.wait_for(run_worker(world, stop), 10)
+    for name in names:
+        assert (await world.storage.allowance(name))[0].blocked_until is None
+
+
+async def test_a_worker_of_the_role_ranking_takes_no_commands_for_the_catalog(world: World) -> None:
+    settings = world.settings.model_copy(update={"worker_roles": (Role.RANKING,)})
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(replace(world, settings=settings), stop))
+
+    async def beating() -> bool:
+        return (await world.queue.depth(Role.RANKING)).workers == 1
+
+    await until(beating, seconds=10, what="the heartbeat")
+    assert [(await world.queue.depth(role)).workers for role in (Role.PRICING, Role.CATALOG)] == [0, 0]
+    stop.set()
+    await asyncio.wait_for(running, 10)
+
+
 async def test_two_workers_of_different_roles_share_the_jobs(world: World) -> None:
     stop = asyncio.Event()
     workers = []
-    for role in Role:
+    for role in (Role.PRICING, Role.RANKING):
         settings = world.settings.model_copy(update={"worker_roles": (role,)})
         own = replace(world, settings=settings, registry=Registry())
         workers.append(asyncio.create_task(run_worker(own, stop)))
 
     async def polled() -> bool:
-        states = [await world.storage.schedule_state(job) for job in ("catalog", "prices", "ranking")]
+        jobs = ("catalog", "prices", "fiat", "ranking")
+        states = [await world.storage.schedule_state(job) for job in jobs]
         return all(state.done_at for state in states)
 
     await until(polled, seconds=30, what="the first polls")
-    assert [(await world.queue.depth(role)).workers for role in Role] == [1, 1]
+    assert [(await world.queue.depth(role)).workers for role in Role] == [1, 1, 1]
     stop.set()
     await asyncio.wait_for(asyncio.gather(*workers), 10)
     assert await world.storage.last_ranking() is not None

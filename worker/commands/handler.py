@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.times import Clock
 from shared.domain.visit import Failure, FailureKind
-from shared.messages import Command, Fact, RefreshFailed, RefreshRanking
+from shared.messages import Command, Fact, RefreshFailed, RefreshRates
 from shared.opening import World
 
 C = TypeVar("C", bound=Command)
@@ -31,6 +31,6 @@ def asked_at(commands: Sequence[Command], clock: Clock) -> datetime:
 
 def failed(command: Command, kind: FailureKind, detail: str) -> RefreshFailed:
     """The end of all that the command asked for."""
-    asked: tuple[int | None, ...] = (None,) if isinstance(command, RefreshRanking) else command.currency_ids
+    asked: tuple[int | None, ...] = command.currency_ids if isinstance(command, RefreshRates) else (None,)
     failures = tuple(Failure(currency_id=one, kind=kind, detail=detail) for one in asked)
     return RefreshFailed(command_id=command.id, failures=failures)

@@ -2,8 +2,10 @@
 
 from worker.job import Job
 from worker.jobs.catalog import CATALOG
+from worker.jobs.fiat import FIAT
 from worker.jobs.prices import PRICES
+from worker.jobs.profiles import PROFILES
 from worker.jobs.ranking import RANKING
 from worker.jobs.upkeep import UPKEEP
 
-JOBS: tuple[Job, ...] = (CATALOG, PRICES, RANKING, UPKEEP)
+JOBS: tuple[Job, ...] = (CATALOG, PRICES, FIAT, RANKING, PROFILES, UPKEEP)

@@ -1,4 +1,4 @@
-"""Upkeep of the store: partitions for the months to come, and visits older than 30 days forgotten."""
+"""Upkeep of the store: partitions for the months to come; visits, and demand, older than 30 days forgotten."""
 
 from datetime import datetime, timedelta
 
@@ -12,13 +12,16 @@ from worker.job import Job
 log = structlog.get_logger(__name__)
 
 VISITS_KEPT = timedelta(days=30)
+DEMAND_KEPT = timedelta(days=30)
+"""As long as WARM_HOURS may be."""
 
 
 async def keep_up(world: World) -> datetime | None:
     now = world.clock()
     await world.storage.prepare_partitions(now=now)
     forgotten = await world.storage.forget_visits(before=now - VISITS_KEPT)
-    log.info("upkeep done", visits_forgotten=forgotten)
+    no_longer_asked = await world.storage.forget_demand(before=now - DEMAND_KEPT)
+    log.info("upkeep done", visits_forgotten=forgotten, demand_forgotten=no_longer_asked)
     return now
 
 

@@ -18,7 +18,7 @@ from shared.domain.rate import Observation
 from shared.domain.times import time_from_iso
 from shared.errors import UpstreamMalformed, UpstreamRejected
 from shared.ports import Parsed, Quotes, UpstreamAnswer
-from shared.sources.coinmarketcap.answers import contents_of
+from shared.sources.coinmarketcap.answers import Contents, contents_of
 from shared.sources.values import amount_or_none, percent_or_none
 
 _USD = "USD"
@@ -32,8 +32,13 @@ def parse_listing(source: str, answer: UpstreamAnswer) -> Parsed[Quotes]:
 
 
 def parse_quotes(source: str, asked: tuple[int, ...], answer: UpstreamAnswer) -> Parsed[Quotes]:
-    """A single id that the source does not know comes back as a complaint without values, or, skipped, as no coin at
-    all: both are UpstreamRejected, so asking for it says nothing against the source's health."""
+    contents = contents_about(asked, answer)
+    return Parsed(quotes_of(source, contents.data), contents.credits)
+
+
+def contents_about(asked: tuple[int, ...], answer: UpstreamAnswer) -> Contents:
+    """Of an answer to a request by id. A single id that the source does not know comes back as a complaint without values,
+    or, skipped, as no coin at all: both are UpstreamRejected, so asking for it says nothing against the source's health."""
     alone = (str(asked[0]),) if len(asked) == 1 else ()
     try:
         contents = contents_of(answer)
@@ -43,7 +48,7 @@ def parse_quotes(source: str, asked: tuple[int, ...], answer: UpstreamAnswer) ->
         raise
     if alone and contents.data in ([], {}):
         raise UpstreamRejected(f"CoinMarketCap has no coin of id {alone[0]}.", rejected=alone)
-    return Parsed(quotes_of(source, contents.data), contents.credits)
+    return contents
 
 
 def coins_of(data: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON

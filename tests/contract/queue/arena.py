@@ -10,8 +10,9 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from shared.domain.times import utc_now
-from shared.messages import CatalogStored, RefreshRanking, RefreshRates, Role
+from shared.messages import CatalogStored, RefreshRanking, RefreshRates, RenewCatalog, Role
 from shared.ports import Announced, Delivery, Queue, StreamEvent
+from shared.queue import keys
 from shared.queue.in_process import InProcessQueue
 from shared.queue.redis import RedisQueue
 
@@ -59,10 +60,9 @@ async def redis_arena(url: str) -> AsyncIterator[Arena]:
 
     async def fall_silent() -> None:
         async with Redis.from_url(url, decode_responses=True) as redis:
-            for worker in await redis.zrange(f"freshrate:workers:{ROLE}", 0, -1):
-                await redis.zincrby(
-                    f"freshrate:workers:{ROLE}", -SILENCE / timedelta(milliseconds=1), str(worker)
-                )
+            for name in map(keys.workers, Role):
+                for worker in await redis.zrange(name, 0, -1):
+                    await redis.zincrby(name, -SILENCE / timedelta(milliseconds=1), str(worker))
 
     queue, elsewhere = RedisQueue(url), RedisQueue(url)
     yield Arena(queue, elsewhere, outlive, fall_silent)
@@ -76,6 +76,10 @@ def refresh(*currency_ids: int) -> RefreshRates:
 
 def refresh_ranking(length: int) -> RefreshRanking:
     return RefreshRanking(id=str(uuid4()), length=length, created_at=utc_now(), request_id="r")
+
+
+def renew_catalog() -> RenewCatalog:
+    return RenewCatalog(id=str(uuid4()), created_at=utc_now(), request_id="r")
 
 
 def currencies_of(delivery: Delivery) -> tuple[int, ...]:
@@ -105,8 +109,8 @@ async def worker_is_known(queue: Queue) -> None:
     await until(is_known)
 
 
-async def held(queue: Queue, worker: str) -> tuple[Delivery, ...]:
-    return (await queue.take(ROLE, worker, block=None)).deliveries
+async def held(queue: Queue, worker: str, role: Role = ROLE) -> tuple[Delivery, ...]:
+    return (await queue.take(role, worker, block=None)).deliveries
 
 
 def ids(deliveries: tuple[Delivery, ...]) -> list[str]:

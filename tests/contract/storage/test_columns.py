@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from shared.domain.currency import Currency, CurrencyAlias, CurrencyDetail, CurrencyMetadata
+from shared.domain.currency import Currency, CurrencyAlias, CurrencyDetail, CurrencyMetadata, CurrencyProfile
 from shared.domain.ranking import Ranking
 from shared.domain.rate import Observation, Rate
 from shared.domain.schedule import ScheduleState
@@ -22,12 +22,16 @@ def names(*classes: Any) -> set[str]:
 
 
 COLUMNS = {
-    "currencies": (names(Currency, CurrencyMetadata, CurrencyDetail) - {"currency", "metadata", "aliases"})
+    "currencies": (
+        names(Currency, CurrencyMetadata, CurrencyProfile, CurrencyDetail)
+        - {"currency", "metadata", "profile", "aliases"}
+    )
     | {"symbol_folded", "text_folded", "renewed_at"},
     "currency_aliases": names(CurrencyAlias) | {"currency_id"},
     "rates": names(Observation) | (names(Rate) - {"symbol", "fetched_at"}) | {"backfilled"},
     "last_rates": (names(Rate) - {"id", "symbol"}) | {"rate_id"},
     "rankings": names(Ranking),
+    "demand": {"currency_id", "asked_at"},
     "visits": names(Visit) | {"id"},
     "schedules": names(ScheduleState),
     "allowances": {"source", "version", "state"},
@@ -37,16 +41,18 @@ COLUMNS = {
 TIMES = {
     "first_seen",
     "renewed_at",
+    "profiled_at",
     "decided_at",
     "observed_at",
     "stored_at",
     "fetched_at",
+    "asked_at",
     "started_at",
     "done_at",
     "claimed_for",
     "claimed_until",
 }
-DECIMALS = {"price_usd", "volume_24h", "market_cap"}
+DECIMALS = {"price_usd", "volume_24h", "market_cap", "circulating_supply", "total_supply", "max_supply"}
 
 
 @pytest.fixture

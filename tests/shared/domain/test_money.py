@@ -1,6 +1,6 @@
 """Exact decimals."""
 
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from shared.domain.money import (
     decimal_from,
     plain,
     price_from,
+    quotient,
 )
 
 
@@ -125,3 +126,24 @@ def test_a_price_survives_the_way_to_text_and_back(price: Decimal) -> None:
     text = plain(price_from(price))
     assert "e" not in text.lower()
     assert price_from(text) == price
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "expected"),
+    [
+        ("1", "3", "0.3333333333333333333333333333"),
+        ("2", "3", "0.6666666666666666666666666667"),
+        ("1", "8", "0.125"),
+        ("10000000000000000000000000005", "10", "1000000000000000000000000000"),
+        ("10000000000000000000000000015", "10", "1000000000000000000000000002"),
+        ("1e30", "1e-30", "1" + "0" * 60),
+        ("0", "7", "0"),
+    ],
+)
+def test_a_quotient_has_28_digits_and_ends_half_to_even(dividend: str, divisor: str, expected: str) -> None:
+    assert plain(quotient(Decimal(dividend), Decimal(divisor))) == expected
+
+
+def test_a_quotient_does_not_depend_on_the_context_around_it() -> None:
+    with localcontext(prec=3, rounding=ROUND_UP):
+        assert plain(quotient(Decimal(2), Decimal(3))) == "0.6666666666666666666666666667"

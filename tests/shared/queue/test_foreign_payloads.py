@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from shared.domain.ranking import LONGEST_RANKING
 from shared.domain.times import iso
-from shared.messages import MAX_MESSAGE_BYTES, RefreshRanking, RefreshRates
+from shared.messages import MAX_MESSAGE_BYTES, RefreshRanking, RefreshRates, RenewCatalog
 from shared.ports import DeadLetter
 from shared.queue import keys
 from shared.queue.redis import RedisQueue
@@ -34,6 +34,10 @@ GOOD_RANKING = {name: value for name, value in GOOD.items() if name != "currency
     "kind": "refresh_ranking",
 }
 
+GOOD_RENEWAL = {name: value for name, value in GOOD.items() if name != "currency_ids"} | {
+    "kind": "renew_catalog"
+}
+
 
 def but(**fields: Any) -> bytes:
     """The good command with these fields instead."""
@@ -42,6 +46,10 @@ def but(**fields: Any) -> bytes:
 
 def ranking_but(**fields: Any) -> bytes:
     return json.dumps(GOOD_RANKING | fields).encode()
+
+
+def renewal_but(**fields: Any) -> bytes:
+    return json.dumps(GOOD_RENEWAL | fields).encode()
 
 
 class Trap:
@@ -98,6 +106,11 @@ PAYLOADS = {
     "length as a fraction": ranking_but(length=200.5),
     "length as truth": ranking_but(length=True),
     "no length": ranking_but(length=None),
+    "renewal of another version": renewal_but(version=2),
+    "renewal without an id": renewal_but(id=""),
+    "renewal with a number for an id": renewal_but(id=7),
+    "renewal past the calendar": renewal_but(deadline_ms=10**18),
+    "renewal without zone": renewal_but(created_at="2026-11-20T12:00:00"),
     "too large": but(request_id="r" * MAX_MESSAGE_BYTES),
     "a megabyte": b"x" * 2**20,
     "deep": b"[" * 60_000,
@@ -173,6 +186,12 @@ def test_a_ranking_is_asked_for_in_every_length_that_there_is(length: int) -> No
     command = command_from(ranking_but(length=length, colour="blue"))
     assert isinstance(command, RefreshRanking)
     assert command.length == length
+
+
+def test_a_renewal_of_the_catalog_is_read_whatever_else_it_says() -> None:
+    command = command_from(renewal_but(currency_ids=[0], length=-1, colour="blue"))
+    assert isinstance(command, RenewCatalog)
+    assert (command.id, command.request_id) == ("c", "r")
 
 
 async def test_a_command_for_rates_stands_in_redis_as_the_version_before_wrote_it(

@@ -1,27 +1,38 @@
-"""Both sources against the simulator: the ranking of each, and whether CryptoCompare's coins are recognised.
+"""The sources against the simulator: rankings, profiles, fiat currencies, and whether CryptoCompare's coins are recognised.
 
 The simulator makes both vendors' answers of one market, so which coin is which is known for all 600.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
-from shared.domain.currency import Currency, CurrencyKind
+from shared.domain.currency import Currency, CurrencyKind, merged_profiles
 from shared.domain.identity import DecidedBy, SourceCoin, decide
 from shared.domain.ranking import RankedCoin, merged
-from shared.errors import LimitPeriod, RankingTorn, UpstreamLimited, UpstreamMalformed, UpstreamRefused
+from shared.errors import (
+    LimitPeriod,
+    RankingTorn,
+    UpstreamLimited,
+    UpstreamMalformed,
+    UpstreamRefused,
+    UpstreamRejected,
+)
 from shared.ports import Call, RankingSource, Source, UpstreamAnswer
 from shared.sources.coinmarketcap import CoinMarketCap
 from shared.sources.cryptocompare import CryptoCompare
+from shared.sources.frankfurter import Frankfurter
+from shared.sources.frankfurter.currencies import SYMBOLS
 from simulator.app import create_simulator
 from simulator.coins import load_coins
 from tests.simulator.visitor import Client, SetClock
 
 T = TypeVar("T")
 COINMARKETCAP = CoinMarketCap(base_url="")
+FRANKFURTER = Frankfurter(base_url="")
 CRYPTOCOMPARE = CryptoCompare(base_url="", api_key="any")
 BOTH = pytest.mark.parametrize("source", [COINMARKETCAP, CRYPTOCOMPARE], ids=lambda source: source.name)
 
@@ -162,3 +173,44 @@ async def test_a_limit_and_a_wrong_key_of_cryptocompare(
     with pytest.raises(UpstreamLimited) as caught:
         await ask(simulator, CRYPTOCOMPARE, call)
     assert caught.value.period is LimitPeriod.MINUTE
+
+
+async def test_all_currencies_of_the_central_bank_are_priced_in_one_call(simulator: Client) -> None:
+    (call,) = FRANKFURTER.plan([*SYMBOLS, 1, 2806], {}, {})
+    quotes = await ask(simulator, FRANKFURTER, call)
+    assert {one.currency_id for one in quotes.observations} == set(SYMBOLS)
+    assert quotes.refused == {}
+    assert {one.observed_at for one in quotes.observations} == {datetime(2026, 11, 19, 15, tzinfo=UTC)}
+
+
+async def test_both_sources_state_about_the_same_for_fiat_currencies(simulator: Client) -> None:
+    (ours,) = FRANKFURTER.plan(list(SYMBOLS), {}, {})
+    (theirs,) = COINMARKETCAP.plan([*SYMBOLS, 2806], {}, {})
+    ecb = {one.currency_id: one.price_usd for one in (await ask(simulator, FRANKFURTER, ours)).observations}
+    now = {one.currency_id: one for one in (await ask(simulator, COINMARKETCAP, theirs)).observations}
+    assert now.keys() == {*SYMBOLS, 2806}
+    assert all(0.5 < now[one].price_usd / price < 2 for one, price in ecb.items())
+    assert {one.market_cap for one in now.values()} == {0}
+
+
+async def test_a_rate_that_is_nonsense_spoils_no_other(
+    simulator: Client, fault: Callable[..., Awaitable[None]]
+) -> None:
+    (call,) = FRANKFURTER.plan([2790, 2791], {}, {})
+    await fault(path="/v1/latest", kind="price", ids=[2791], value="null")
+    quotes = await ask(simulator, FRANKFURTER, call)
+    assert [one.currency_id for one in quotes.observations] == [2790]
+    assert quotes.refused.keys() == {2791}
+    await fault(path="/v1/latest", kind="status", code=404)
+    with pytest.raises(UpstreamRejected, match="Frankfurter answered 404: not found"):
+        await ask(simulator, FRANKFURTER, call)
+
+
+async def test_a_profile_has_supplies_tags_and_links(simulator: Client) -> None:
+    calls = COINMARKETCAP.profiles([1, 1027], {})
+    profiles = merged_profiles([await ask(simulator, COINMARKETCAP, call) for call in calls])
+    assert [call.what for call in calls] == ["info of 2", "quotes of 2"]
+    assert profiles.keys() == {1, 1027}
+    assert profiles[1].max_supply == 21_000_000
+    assert profiles[1].circulating_supply
+    assert all(profile.tags and profile.links for profile in profiles.values())

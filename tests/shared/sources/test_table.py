@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.ports import CatalogSource
+from shared.ports import CatalogSource, ProfileSource
 from shared.settings import KNOWN_SOURCES, Settings, read_settings
-from shared.sources import BUILDERS, build_sources, ranking_sources
+from shared.sources import BUILDERS, build_fiat_source, build_sources, ranking_sources
 
 
 def settings(**values: Any) -> Settings:
@@ -80,3 +80,26 @@ def test_the_simulator_has_no_budget_and_speaks_the_keyless_protocol() -> None:
     assert source.base_url == "http://127.0.0.1:1234"
     assert source.plan([1], {}, {})[0].path.startswith("/public-api/")
     assert isinstance(source, CatalogSource)
+    assert isinstance(source, ProfileSource)
+
+
+def test_fiat_currencies_are_asked_of_frankfurter_politely() -> None:
+    source = build_fiat_source(settings(frankfurter_url="https://example.test/"))
+    assert (source.name, source.base_url) == ("frankfurter", "https://example.test")
+    assert (source.calls_per_minute, source.credits_per_month) == (30, 0)
+
+
+def test_where_rates_are_simulated_those_of_fiat_currencies_are_too() -> None:
+    source = build_fiat_source(settings(sources=("simulator",), simulator_url="http://127.0.0.1:1234"))
+    assert (source.name, source.base_url) == ("simulator", "http://127.0.0.1:1234")
+    assert (source.calls_per_minute, source.credits_per_month) == (0, 0)
+    assert source.plan([1], {}, {}) == []
+
+
+@pytest.mark.parametrize("sources", [("coinmarketcap", "cryptocompare"), ("simulator",)])
+def test_the_settings_name_all_sources_of_prices_in_the_order_in_which_they_are_asked(
+    sources: tuple[str, ...],
+) -> None:
+    chosen = settings(sources=sources, cryptocompare_api_key="key")
+    asked = (build_fiat_source(chosen), *build_sources(chosen))
+    assert tuple(dict.fromkeys(source.name for source in asked)) == chosen.price_sources

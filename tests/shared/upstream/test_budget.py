@@ -13,9 +13,10 @@ from shared.errors import (
     StorageUnavailable,
     UpstreamBroken,
 )
+from shared.ports import Parsed
 from shared.upstream import Upstream
-from tests.shared.upstream.asking import Server, ask
-from tests.shared.upstream.doubles import NOW, Clock, Keeper, PlainSource
+from tests.shared.upstream.asking import PLENTY, Server, ask
+from tests.shared.upstream.doubles import NOW, Clock, Keeper, PlainSource, call
 
 
 async def test_what_the_budget_refuses_is_not_sent(
@@ -76,3 +77,24 @@ async def test_the_interval_of_polls_comes_from_what_is_left_of_the_month(
     rest = next_month(NOW) - NOW
     assert await upstream.poll_interval(source, 1) == rest / (50 * 0.9)
     assert await upstream.poll_interval(PlainSource(base_url=""), 1) == timedelta(0)
+
+
+@pytest.mark.parametrize(("stated", "left"), [(None, 0), (0, 0), (2, -2)])
+async def test_what_is_planned_as_free_is_sent_though_the_month_is_spent_and_what_it_cost_is_charged(
+    upstream: Upstream, source: PlainSource, keeper: Keeper, stated: int | None, left: int
+) -> None:
+    keeper.kept["plain"] = (Allowance(month="2026-11", credits_spent=100), 1)
+    free = call(lambda answer: Parsed(answer.body.decode(), stated), credits=0)
+    reply = await upstream.ask(source, free, time_left=PLENTY, attempts=1)
+    assert reply.credits == (stated or 0)
+    assert 100 - keeper.state().credits_spent == left
+
+
+async def test_a_free_call_that_fails_gives_no_credits_back(
+    upstream: Upstream, source: PlainSource, server: Server, keeper: Keeper
+) -> None:
+    keeper.kept["plain"] = (Allowance(month="2026-11", credits_spent=7), 1)
+    server.then(500)
+    with pytest.raises(UpstreamBroken):
+        await ask(upstream, source, credits=0)
+    assert keeper.state().credits_spent == 7

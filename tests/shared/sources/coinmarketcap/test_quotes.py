@@ -71,6 +71,19 @@ def test_a_market_cap_of_zero_and_a_price_with_an_exponent_are_read() -> None:
     assert coins[1876].price_usd == Decimal("0.0000760565664799")
 
 
+def test_fiat_currencies_are_coins_that_are_not_active() -> None:
+    in_btc = recorded("quotes_v1_fiat_in_btc")
+    assert parse_quotes("coinmarketcap", (2787, 2790), in_btc).value == Quotes(
+        (), dict.fromkeys((2787, 2790), "there is no quote in USD")
+    )
+    in_usd = raw(in_btc.body.replace(b'"BTC"', b'"USD"'))
+    euro = observations(in_usd)[2790]
+    assert euro.price_usd == Decimal("0.00003550903404612331")
+    assert euro.market_cap == 0
+    assert euro.volume_24h == Decimal("0.00000001")
+    assert euro.observed_at == datetime(2021, 5, 29, 17, 29, 2, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("text", "price"),
     [

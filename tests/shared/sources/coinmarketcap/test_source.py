@@ -124,8 +124,8 @@ def test_without_a_key_the_calls_go_to_the_keyless_api_and_no_key_is_sent() -> N
 
 
 @pytest.mark.parametrize("kind", [CurrencyKind.CRYPTO, CurrencyKind.FIAT])
-def test_a_map_is_one_call_of_one_credit(kind: CurrencyKind) -> None:
+def test_a_map_is_one_call_that_is_free_as_documented(kind: CurrencyKind) -> None:
     call = SOURCE.catalog()[kind]
-    assert call.credits == 1
+    assert call.credits == 0
     assert call.path in {"/v1/cryptocurrency/map", "/v1/fiat/map"}
     assert "limit" not in dict(call.params)

@@ -1,0 +1,1 @@
+"""Quotes: prices of currencies in other currencies."""

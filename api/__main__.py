@@ -1,5 +1,6 @@
 """python -m api: the API process. Needs PostgreSQL and Redis; everything by the environment."""
 
+import argparse
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,4 +28,5 @@ async def opened(settings: Settings) -> AsyncIterator[Serve]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m api", description=__doc__).parse_args()
     sys.exit(run_process("api", opened, requires=require_servers))

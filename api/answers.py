@@ -28,6 +28,7 @@ from shared.domain.times import micros
 
 JSON = "application/json"
 CacheControl = Literal["no-cache", "no-store"]
+_STALE = f"{STALE_HEADER}: true\r\n"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,33 +53,40 @@ class Answer:
         """The head of the 200 as it goes on the wire in this second; only the request id is different each time."""
         if second != self._second:
             self._second = second
-            headers = {**self.headers(second, "no-cache"), "Content-Length": str(len(self.body))}
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            self._head = f"HTTP/1.1 200 OK\r\n{lines}{request_ids.HEADER}: ".encode()
+            lines, length = self._lines(second, "no-cache"), len(self.body)
+            self._head = (
+                f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {length}\r\n{request_ids.HEADER}: ".encode()
+            )
         return b"%b%b\r\n\r\n" % (self._head, request_id.encode())
 
-    def age(self, second: int) -> dict[str, str]:
+    def age(self, second: int) -> CIMultiDict[str]:
         """What says how old it is, judged against the answer's own Date."""
-        headers = {"Date": http_date(second)}
-        if self.fetched_second is not None:
-            headers["Age"] = str(max(0, second - self.fetched_second))
-        if self.is_stale:
-            headers[STALE_HEADER] = "true"
-        return headers
+        return _parsed(self._age_lines(second))
 
     def headers(self, second: int, cache_control: CacheControl) -> CIMultiDict[str]:
-        modified = {} if self.last_modified is None else {"Last-Modified": self.last_modified}
-        return CIMultiDict(
-            {
-                "Content-Type": self.content_type,
-                **self.age(second),
-                **modified,
-                "ETag": self.etag,
-                "Cache-Control": cache_control,
-                "X-Content-Type-Options": "nosniff",
-                **self.more_headers,
-            }
+        return _parsed(self._lines(second, cache_control))
+
+    def _lines(self, second: int, cache_control: CacheControl) -> str:
+        """As they go on the wire: the hot path needs nothing else, and what others get is made of the same."""
+        modified = "" if self.last_modified is None else f"Last-Modified: {self.last_modified}\r\n"
+        more = "".join([f"{name}: {value}\r\n" for name, value in self.more_headers.items()])
+        return (
+            f"Content-Type: {self.content_type}\r\n{self._age_lines(second)}{modified}ETag: {self.etag}\r\n"
+            f"Cache-Control: {cache_control}\r\nX-Content-Type-Options: nosniff\r\n{more}"
         )
+
+    def _age_lines(self, second: int) -> str:
+        age = "" if self.fetched_second is None else f"Age: {max(0, second - self.fetched_second)}\r\n"
+        return f"Date: {http_date(second)}\r\n{age}{_STALE if self.is_stale else ''}"
+
+
+def _parsed(lines: str) -> CIMultiDict[str]:
+    return CIMultiDict([_pair(line) for line in lines.splitlines()])
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name, value
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from api.direct import DirectVisits, RateVisitor
 from api.gate import gate
 from api.keys import Keys
 from api.limits import RateLimit
+from api.lookup import Lookup
 from api.memory import RateMemory
 from api.metrics import RateAge, RefreshMetrics, RequestMetrics, StreamGauges
 from api.quotes.quotes import Quotes
@@ -84,8 +85,13 @@ def _context(
         memory=memory,
         clock=clock,
         timeout=settings.refresh_timeout_seconds,
-        min_interval=settings.refresh_min_interval_seconds,
         metrics=RefreshMetrics(registry),
+    )
+    lookup = Lookup(
+        memory=memory,
+        refresher=refresher,
+        clock=clock,
+        min_interval=settings.refresh_min_interval_seconds,
     )
     request_metrics = RequestMetrics()
     registry.register(request_metrics)
@@ -122,6 +128,7 @@ def _context(
         memory=memory,
         catalog=catalog,
         refresher=refresher,
+        lookup=lookup,
         direct=DirectVisits(
             visitor=visitor,
             queue=queue,
@@ -134,10 +141,9 @@ def _context(
         quotes=Quotes(
             settings=settings,
             storage=storage,
-            memory=memory,
             catalog=catalog,
             symbols=symbols,
-            refresher=refresher,
+            lookup=lookup,
             clock=clock,
         ),
         renewals=renewals,
@@ -163,6 +169,7 @@ async def _refreshes(app: web.Application) -> AsyncIterator[None]:
     await api.renewals.close()
     await api.direct.close()
     await api.memory.close()
+    await api.quotes.cards.close()
     api.request_log.flush()
 
 

@@ -5,12 +5,16 @@ guessing ids costs nothing; the whole catalog is read again when a fact says tha
 that is not here: `api.symbols`.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
 from itertools import islice
 
 import structlog
 
-from shared.domain.currency import Currency, CurrencyKind
+from api.asking import BRIEFLY
+from shared.domain.currency import Currency, CurrencyDetail, CurrencyKind
 from shared.domain.times import Clock
 from shared.errors import CatalogNotLoaded, StorageUnavailable, UnknownCurrency
 from shared.ports import Storage
@@ -19,6 +23,15 @@ log = structlog.get_logger(__name__)
 
 LOOKUP_PAUSE = 1.0
 """Seconds between two questions to the store for ids that memory lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The currency that a symbol names."""
+
+    currency: Currency
+    also: tuple[int, ...] = ()
+    """The ids of all others of that symbol: the active by rank, then the unranked by id, then the inactive."""
 
 
 def is_merged(currency: Currency) -> bool:
@@ -40,6 +53,11 @@ class Catalog:
         self._by_id: dict[int, Currency] = {}
         self._by_symbol: dict[str, list[Currency]] = {}
         """By the symbol without case, the best first; without those that are merged."""
+        self._bases: dict[str, Base] = {}
+        """Those of the symbols that were asked for."""
+        self._successors: dict[int, int] = {}
+        """Which currency a merged one turned out to be. That never changes."""
+        self._looking: asyncio.Task[CurrencyDetail | None] | None = None
         self._next_lookup = 0.0
         self.is_loaded = False
         """Whether a catalog was ever stored; the dollar alone, which every store has from its start, is none."""
@@ -53,9 +71,33 @@ class Catalog:
         """What memory knows, without any I/O."""
         return self._by_id.get(currency_id)
 
+    def current(self, currency_id: int) -> Currency | None:
+        """The same; of one that turned out to be another, that other."""
+        currency = self._by_id.get(self._successors.get(currency_id, currency_id))
+        return None if currency is None or is_merged(currency) else currency
+
     def named(self, symbol: str) -> Sequence[Currency]:
         """All of this symbol, in any case: the active ones by rank, then the unranked by id, then the inactive."""
         return self._by_symbol.get(symbol.casefold(), ())
+
+    def base(self, symbol: str) -> Base | None:
+        """The best-ranked active currency of this symbol; None also where all of that symbol are inactive."""
+        folded = symbol.casefold()
+        base = self._bases.get(folded)
+        if base is None:
+            namesakes = self._by_symbol.get(folded)
+            if not namesakes or not namesakes[0].is_active:
+                return None
+            base = self._bases[folded] = Base(namesakes[0], tuple(one.id for one in namesakes[1:]))
+        return base
+
+    def target(self, code: str) -> Currency | None:
+        """The active fiat currency of this code, else as `base`."""
+        fiat = self.fiat(code)
+        if fiat is not None:
+            return fiat
+        base = self.base(code)
+        return base.currency if base else None
 
     def fiat(self, code: str) -> Currency | None:
         """The active fiat currency of this code, in any case."""
@@ -80,13 +122,9 @@ class Catalog:
         """The local ids for which there is another currency now."""
         return [one.id for one in self._by_id.values() if is_merged(one)]
 
-    async def successor(self, currency_id: int) -> int | None:
-        """The currency that this local one turned out to be, if it did. Raises StorageUnavailable."""
-        currency = self._by_id.get(currency_id)
-        if currency is None or not is_merged(currency):
-            return None
-        detail = await self._storage.currency(currency_id)
-        return detail.merged_into if detail else None
+    def successor(self, currency_id: int) -> int | None:
+        """The currency that this local one turned out to be, if it did."""
+        return self._successors.get(currency_id)
 
     def learn(self, currencies: Iterable[Currency]) -> None:
         """Takes the place of all that was known. By rank (unranked last), as the store gives them."""
@@ -98,13 +136,17 @@ class Catalog:
         for namesakes in named.values():
             if len(namesakes) > 1:
                 namesakes.sort(key=_place)
-        self._by_symbol = named
+        self._by_symbol, self._bases = named, {}
         self.generation += 1
         self.is_loaded = any(one.kind is CurrencyKind.CRYPTO for one in self._by_id.values())
 
     async def load(self) -> None:
         """Raises StorageUnavailable; what was known stays then."""
-        self.learn(await self._storage.catalog())
+        currencies = await self._storage.catalog()
+        for one in currencies:
+            if is_merged(one) and one.id not in self._successors:
+                self._note_successor(await self._storage.currency(one.id))
+        self.learn(currencies)
 
     async def known(self, currency_id: int) -> Currency:
         """The currency. Raises UnknownCurrency, or StorageUnavailable where nothing is loaded."""
@@ -127,21 +169,32 @@ class Catalog:
         if now < self._next_lookup:
             return None
         self._next_lookup = now + LOOKUP_PAUSE
+        # Left to itself where it takes long: a request does not wait for it, and ending it could take as long again.
+        self._looking = asyncio.create_task(self._detail(currency_id), context=Context())
+        await asyncio.wait([self._looking], timeout=BRIEFLY)
+        detail = self._looking.result() if self._looking.done() else None
+        if detail is None:
+            return None
+        self._note_successor(detail)
+        self._add(detail.currency)
+        return detail.currency
+
+    async def _detail(self, currency_id: int) -> CurrencyDetail | None:
         try:
-            detail = await self._storage.currency(currency_id)
+            return await self._storage.currency(currency_id)
         except StorageUnavailable as error:
             log.warning("catalog not asked", currency=currency_id, error=str(error))
             return None
-        if detail is None:
-            return None
-        self._add(detail.currency)
-        return detail.currency
+
+    def _note_successor(self, detail: CurrencyDetail | None) -> None:
+        if detail is not None and detail.merged_into is not None:
+            self._successors[detail.currency.id] = detail.merged_into
 
     def _add(self, currency: Currency) -> None:
         """A single one that is new. Lists that others were given stay as they are."""
         self._by_id[currency.id] = currency
         if not is_merged(currency):
-            self._by_symbol[currency.symbol.casefold()] = sorted(
-                [*self.named(currency.symbol), currency], key=_place
-            )
+            folded = currency.symbol.casefold()
+            self._by_symbol[folded] = sorted([*self.named(folded), currency], key=_place)
+            self._bases.pop(folded, None)
         self.generation += 1

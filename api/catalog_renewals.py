@@ -43,9 +43,11 @@ class CatalogRenewals(Flights[str, Renewal]):
         self.last: Renewal | None = None
         """The last of which this process was told, and what it brought is in memory."""
 
-    async def renew(self, *, request_id: str) -> FreshrateError | None:
-        """Returns when the catalog has been renewed and read again; else gives the reason why it could not be."""
-        outcome = (await self.fly([THE_CATALOG], request_id=request_id))[THE_CATALOG]
+    async def renew(self, *, request_id: str, deadline: float | None = None) -> FreshrateError | None:
+        """Returns when the catalog has been renewed and read again; else gives the reason why it could not be. `deadline`: by
+        the loop's clock."""
+        outcomes = await self.fly([THE_CATALOG], request_id=request_id, deadline=deadline)
+        outcome = outcomes[THE_CATALOG]
         if isinstance(outcome, DeadlineExceeded):
             return DeadlineExceeded(LATE)
         return copy.copy(outcome) if isinstance(outcome, FreshrateError) else None

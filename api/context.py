@@ -10,6 +10,7 @@ from api.demand import Demand
 from api.direct import DirectVisits
 from api.keys import Keys
 from api.limits import RateLimit
+from api.lookup import Lookup
 from api.memory import RateMemory
 from api.metrics import RequestMetrics
 from api.quotes.quotes import Quotes
@@ -36,6 +37,7 @@ class ApiContext:
     memory: RateMemory
     catalog: Catalog
     refresher: Refresher
+    lookup: Lookup
     direct: DirectVisits
     top: Top
     symbols: Symbols

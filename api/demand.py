@@ -57,9 +57,10 @@ class Demand:
             log.exception("demand not stored")
 
     async def _flush(self) -> None:
-        now = self._clock().timestamp()
+        moment = self._clock()
+        now = moment.timestamp()
         # Where the clock was set back nobody can tell what was asked for since, so all of it goes once more.
         asked = self._memory.asked_since(self._flushed if self._flushed <= now else 0.0)
         if asked:
-            await self._storage.record_demand(asked)
+            await self._storage.record_demand(asked, now=moment)
         self._flushed = now

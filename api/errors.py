@@ -102,7 +102,7 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": f"{error} {problem.advice}".rstrip(),
+        "detail": f"{_told(error)} {problem.advice}".rstrip(),
         **members,
     }
     if isinstance(error, InvalidInput):
@@ -115,6 +115,11 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
     if isinstance(error, KeyRequired):
         response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'
     return response
+
+
+def _told(error: FreshrateError) -> str:
+    """Where the database is, and what its driver said, is for the log."""
+    return str(StorageUnavailable()) if isinstance(error, StorageUnavailable) else str(error)
 
 
 def http_problem(error: web.HTTPException) -> web.Response:

@@ -57,6 +57,9 @@ class Moment(fields.Field[datetime]):
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> datetime:  # noqa: ANN401 - marshmallow's signature
         if not isinstance(value, str) or len(value) > self.longest or not value.isascii():
             raise ValidationError("Must be ISO 8601 or Unix seconds.")
+        if not value.isprintable():
+            # The reader of dates stops at a NUL, and takes what comes before it.
+            raise ValidationError("Must be ISO 8601 or Unix seconds.")
         if " " in value:
             raise ValidationError("Has a blank. A + in a query must be written as %2B.")
         try:

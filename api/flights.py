@@ -90,12 +90,23 @@ class Flights(ABC, Generic[Key, Thing]):
 
     # What is asked for
 
-    async def fly(self, keys: Collection[Key], *, request_id: str) -> dict[Key, Thing | FreshrateError]:
-        """Waits for each of these, by one command for those that nobody flies yet; each has an outcome of its own."""
+    @property
+    def is_refusing(self) -> bool:
+        """Whether nothing can be asked for now: the stream is out of reach."""
+        return self._refusal is not None
+
+    async def fly(
+        self, keys: Collection[Key], *, request_id: str, deadline: float | None = None
+    ) -> dict[Key, Thing | FreshrateError]:
+        """Waits for each of these, by one command for those that nobody flies yet; each has an outcome of its own.
+        `deadline`: by the loop's clock; else there are the seconds of `patience`."""
         wanted = list(dict.fromkeys(keys))
         if self._refusal is not None:
             return dict.fromkeys(wanted, self._refusal)
-        deadline = asyncio.get_running_loop().time() + self.patience
+        now = asyncio.get_running_loop().time()
+        deadline = now + self.patience if deadline is None else deadline
+        if deadline - now < WORTH_ANOTHER:
+            return {one: DeadlineExceeded() for one in wanted}
         flights = self._board(wanted, request_id, deadline)
         return {flight.key: await self._ride(flight, request_id, deadline) for flight in flights}
 

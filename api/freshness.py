@@ -1,9 +1,12 @@
 """Fresh rates for routes: the limit per client, the refresh, and problems that tell the last rate known."""
 
+from datetime import timedelta
+
 import orjson
 from aiohttp import web
 
 from api.answers import fresh
+from api.asking import Asking
 from api.context import ApiContext
 from api.errors import STALE_HEADER, problem_answer
 from api.gate import PROBLEM, REQUEST_ID
@@ -30,16 +33,31 @@ ERRORS: tuple[type[FreshrateError], ...] = (
 """What a request that may refresh can answer."""
 
 
-async def refreshed(request: web.Request, api: ApiContext, currency_id: int) -> web.Response:
-    """The fresh rate, or a problem with the last one."""
-    await api.catalog.refreshable(currency_id)
-    api.memory.note_asked([currency_id], api.clock().timestamp())
-    spend_refresh(request, api)
-    try:
-        rate = await api.refresher.refresh(currency_id, request_id=request[REQUEST_ID])
-    except FAILURES as error:
+def asking_of(request: web.Request, api: ApiContext) -> Asking:
+    """From now on."""
+    return Asking(
+        request[REQUEST_ID],
+        lambda: spend_refresh(request, api),
+        arrived_at=api.clock(),
+        patience=api.settings.refresh_timeout_seconds,
+    )
+
+
+async def refreshed(
+    request: web.Request, api: ApiContext, currency_id: int, max_age: timedelta
+) -> web.Response:
+    """A rate that was fetched no longer than that before this request, or a problem with the last one."""
+    asking = asking_of(request, api)
+    if api.memory.fetched_since(currency_id, asking.arrived_at - max_age) is None:
+        await api.catalog.refreshable(currency_id)
+    found = await api.lookup.find([currency_id], asking, max_age=max_age)
+    answer = found.rates.get(currency_id)
+    if answer is None:
+        error = found.failures[currency_id]
+        if isinstance(error, TooManyRequests):
+            raise error
         return refresh_problem(request, api, currency_id, error)
-    return fresh(api.memory.encode(rate), api.clock().timestamp())
+    return fresh(answer, api.clock().timestamp())
 
 
 def spend_refresh(request: web.Request, api: ApiContext) -> None:

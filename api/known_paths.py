@@ -4,8 +4,10 @@ parsing. Bounded, for one thing may be asked for in many spellings."""
 from typing import Generic, TypeVar
 
 MOST = 1000
-LONGEST_PATH = 200
-"""Bytes of a path that is worth remembering."""
+LONGEST_PATH = 1000
+"""Bytes of a path that is worth remembering: a hundred symbols and what they are wanted in."""
+MOST_BYTES = 200_000
+"""Of all paths; what they ask for takes about twenty times as much."""
 
 Wanted = TypeVar("Wanted")
 
@@ -13,9 +15,9 @@ Wanted = TypeVar("Wanted")
 class KnownPaths(Generic[Wanted]):
     """The first to come is the first to be forgotten."""
 
-    def __init__(self, *, longest: int = LONGEST_PATH) -> None:
-        self._longest = longest
+    def __init__(self) -> None:
         self._known: dict[str, Wanted] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -24,8 +26,11 @@ class KnownPaths(Generic[Wanted]):
         return self._known.get(raw_path)
 
     def learn(self, raw_path: str, wanted: Wanted) -> None:
-        if len(raw_path) > self._longest or raw_path in self._known:
+        if len(raw_path) > LONGEST_PATH or raw_path in self._known:
             return
-        if len(self._known) >= MOST:
-            del self._known[next(iter(self._known))]
         self._known[raw_path] = wanted
+        self._bytes += len(raw_path)
+        while len(self._known) > MOST or self._bytes > MOST_BYTES:
+            forgotten = next(iter(self._known))
+            del self._known[forgotten]
+            self._bytes -= len(forgotten)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from api.answers import RateAnswer, rate_answer
 from api.entry import Entry
-from api.preferred import Preferred
+from api.preferred import Preferred, preference
 from api.reader import LastRateReader
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
@@ -60,9 +60,9 @@ class RateMemory:
         self.newest_fetch: datetime | None = None
         """Of any rate of a cryptocurrency: those of fiat currencies come of polls of their own, and would hide that the
         others have stopped."""
-        self.on_rate: Callable[[Rate], None] = _nobody
+        self.on_rate: Callable[[Rate], None] = lambda _rate: None
         """Told of each rate that is news."""
-        self.on_forget: Callable[[int], None] = _nobody
+        self.on_forget: Callable[[int], None] = lambda _currency_id: None
         """Told the id of each currency that is forgotten."""
 
     # What is learned
@@ -87,9 +87,10 @@ class RateMemory:
             if self._with_rates.pop(str(currency_id), None):
                 self.on_forget(currency_id)
 
-    async def read(self, currency_ids: Collection[int]) -> None:
-        """Reads the store for all of these, by one read with whatever else is wanted. Raises StorageUnavailable."""
-        await self._reader.read(currency_ids)
+    async def read(self, currency_ids: Collection[int], *, within: float | None = None) -> None:
+        """Reads the store for all of these, by one read with whatever else is wanted. Raises StorageUnavailable, also where
+        that takes more than so many seconds."""
+        await self._reader.read(currency_ids, within=within)
 
     async def close(self) -> None:
         await self._reader.close()
@@ -179,7 +180,7 @@ class RateMemory:
         entry = self._entries.get(currency_id)
         if entry is None or not entry.rates:
             return None
-        newest = max(entry.rates.values(), key=_fetched_at)
+        newest = max(entry.rates.values(), key=lambda one: one.fetched_at)
         return ListedRate(
             rate=self.fetched_since(currency_id, since) or newest, newest_fetch=newest.fetched_at
         )
@@ -245,16 +246,3 @@ class RateMemory:
             entry = self._entries.get(currency_id)
             if entry is not None and entry.rates and now >= entry.lives_until:
                 entry.put_off(now + pause)
-
-
-def preference(source: str, sources: Sequence[str]) -> tuple[int, str]:
-    """To sort by: the source's place in SOURCES; those that are no longer among them are last, by name."""
-    return (sources.index(source) if source in sources else len(sources), source)
-
-
-def _nobody(_news: object) -> None:
-    """Nobody wants to know."""
-
-
-def _fetched_at(rate: Rate) -> datetime:
-    return rate.fetched_at

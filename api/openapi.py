@@ -25,7 +25,8 @@ from api.fields import (
     UtcTime,
 )
 from api.queries import NoQuerySchema
-from api.schemas import ProblemSchema, QuotesSchema, RateSchema, TopSchema
+from api.quotes.schemas import QuotesSchema
+from api.schemas import ProblemSchema, RateSchema, TopSchema
 from shared import __version__
 from shared.domain.currency import LARGEST_ID
 from shared.errors import FreshrateError, KeyRequired, RetryableError
@@ -58,7 +59,7 @@ _TOP_HEADERS = {
 _QUOTES_HEADERS = {
     "Cache-Status": "RFC 9211: the longest way that any of the rates took. `freshrate; hit`: all from memory. `freshrate; "
     "fwd=miss; detail=store`: from the database. `freshrate; fwd=miss; detail=upstream`: a source was asked. `freshrate; "
-    "hit; detail=stale`: from memory past its life, for the database is away.",
+    "hit; detail=stale`: from memory past its life, for the database does not answer (soon enough).",
     "Age": "Seconds since the oldest of the rates was fetched, judged against `Date`; absent where no rate is needed, and "
     "with `datetime`.",
     "ETag": "A weak validator.",

@@ -23,3 +23,8 @@ class Preferred:
 
     def is_stale(self, rate: Rate, now: float) -> bool:
         return now - rate.fetched_at.timestamp() > self._stale_after(rate.currency_id)
+
+
+def preference(source: str, sources: Sequence[str]) -> tuple[int, str]:
+    """To sort by: the source's place in SOURCES; those that are no longer among them are last, by name."""
+    return (sources.index(source) if source in sources else len(sources), source)

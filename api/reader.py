@@ -1,6 +1,7 @@
 """Reads last rates from the store, one read at a time; what is wanted meanwhile shares the next read."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Collection, Sequence
 
 import structlog
@@ -26,8 +27,8 @@ class LastRateReader:
         self._failed = failed
         self._wanted: set[int] = set()
         self._reading: set[int] = set()
-        self._waiting: list[asyncio.Future[FreshrateError | None]] = []
-        """Those who wait for what is wanted, which is one read."""
+        self._next: asyncio.Future[FreshrateError | None] | None = None
+        """The end of the next read, for those who wait for what is wanted."""
         self._task: asyncio.Task[None] | None = None
 
     def want(self, currency_id: int) -> None:
@@ -35,14 +36,20 @@ class LastRateReader:
         if currency_id not in self._reading:
             self._enqueue([currency_id])
 
-    async def read(self, currency_ids: Collection[int]) -> None:
-        """Returns when all were read, from now on. Raises StorageUnavailable."""
+    async def read(self, currency_ids: Collection[int], *, within: float | None = None) -> None:
+        """Returns when all were read, from now on. Raises StorageUnavailable, also where that takes more than so many
+        seconds; the read goes on then."""
         if not currency_ids:
             return
-        done: asyncio.Future[FreshrateError | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        ended = self._next
         self._enqueue(currency_ids)
-        error = await done
+        await asyncio.wait([ended], timeout=within)
+        if not ended.done():
+            self._failed(currency_ids)
+            raise StorageUnavailable("The database does not answer in time.")
+        error = ended.result()
         if error is not None:
             raise StorageUnavailable(str(error))
 
@@ -54,17 +61,19 @@ class LastRateReader:
     def _enqueue(self, currency_ids: Collection[int]) -> None:
         self._wanted.update(currency_ids)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="last rate reader")
+            # It serves many requests, so its log lines are none of the request's that happens to start it.
+            self._task = asyncio.create_task(
+                self._run(), name="last rate reader", context=contextvars.Context()
+            )
 
     async def _run(self) -> None:
         try:
             while self._wanted:
                 self._reading, self._wanted = self._wanted, set()
-                waiting, self._waiting = self._waiting, []
+                ended, self._next = self._next, None
                 error = await self._read(self._reading)
-                for done in waiting:
-                    if not done.done():
-                        done.set_result(error)
+                if ended is not None:
+                    ended.set_result(error)
         finally:
             self._reading, self._task = set(), None
 

@@ -1,9 +1,8 @@
 """Fresh rates on demand, by commands to the pricing workers. How waiters share a visit: `api.flights`."""
 
 import asyncio
-import copy
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import uuid4
 
 from api.errors import problem_of
@@ -30,47 +29,30 @@ class Refresher(Flights[int, Rate]):
         memory: RateMemory,
         clock: Clock,
         timeout: float,
-        min_interval: float,
         metrics: RefreshMetrics,
     ) -> None:
         super().__init__(queue=queue, clock=clock, timeout=timeout)
         self._memory = memory
-        self._min_interval = timedelta(seconds=min_interval)
         self._metrics = metrics
 
-    async def refresh(self, currency_id: int, *, request_id: str) -> Rate:
-        """A rate of this currency, fetched not before now, or by the visit under way that it joined.
-
-        Raises UpstreamError (visited and failed), NotTried, StorageUnavailable or DeadlineExceeded.
-        """
-        asked = asyncio.get_running_loop().time()
-        outcome = (await self.refresh_all([currency_id], request_id=request_id))[currency_id]
-        name = "fresh" if isinstance(outcome, Rate) else problem_of(type(outcome)).slug
-        self._metrics.count(name, asyncio.get_running_loop().time() - asked)
-        if isinstance(outcome, Rate):
-            return outcome
-        raise copy.copy(outcome)
-
-    async def refresh_all(
-        self, currency_ids: Collection[int], *, request_id: str, at_any_age: bool = False
+    async def refresh(
+        self, currency_ids: Collection[int], *, request_id: str, deadline: float | None = None
     ) -> dict[int, Outcome]:
-        """The same for several at once, by one command; each with an outcome of its own. Not counted: no client asked
-        for these one by one. `at_any_age`: sources are asked even for what is fresh enough for a client, because whoever
-        asks keeps to an age of its own."""
-        known = ((one, None if at_any_age else self._fresh_enough(one)) for one in currency_ids)
-        outcomes: dict[int, Outcome] = {one: rate for one, rate in known if rate is not None}
-        wanted = [one for one in currency_ids if one not in outcomes]
-        return outcomes | await self.fly(wanted, request_id=request_id)
+        """What clients ask for, by one command: each with a rate, fetched not before now or by the visit under way that it
+        joined, or with an UpstreamError (visited and failed), NotTried, StorageUnavailable or DeadlineExceeded. Each is
+        counted; what nobody asked for takes `fly`."""
+        asked = asyncio.get_running_loop().time()
+        outcomes = await self.fly(currency_ids, request_id=request_id, deadline=deadline)
+        seconds = asyncio.get_running_loop().time() - asked
+        for outcome in outcomes.values():
+            name = "fresh" if isinstance(outcome, Rate) else problem_of(type(outcome)).slug
+            self._metrics.count(name, seconds)
+        return outcomes
 
     def settle(self, rates: Iterable[Rate], command_ids: Collection[str] = ()) -> None:
         """Ends the flights for which one of these is fresh."""
         if self._flights:
             self._settle(((rate.currency_id, rate) for rate in rates), command_ids)
-
-    def _fresh_enough(self, currency_id: int) -> Rate | None:
-        if not self._min_interval:
-            return None
-        return self._memory.fetched_since(currency_id, self._clock() - self._min_interval)
 
     def _command(self, keys: Collection[int], request_id: str, traceparent: str) -> Command:
         return RefreshRates(

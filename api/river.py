@@ -20,7 +20,7 @@ from api.refresh import Refresher
 from api.top.top import Top
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
-from shared.errors import FreshrateError, QueueUnavailable
+from shared.errors import FreshrateError, QueueUnavailable, StorageUnavailable
 from shared.messages import CatalogStored, Fact, RankingStored, RatesStored, RefreshFailed
 from shared.outage_log import OutageLog
 from shared.ports import Announced, Gap, Queue, Storage, StreamEvent
@@ -146,7 +146,7 @@ class River:
                 pause = RETRY_SECONDS
             except Exception:  # whatever it was, the next listing may be good
                 log.exception("last rates not listed")
-                self._renewals.note_unreadable(FreshrateError())
+                self._renewals.note_unreadable(StorageUnavailable())
                 pause = RETRY_SECONDS
             finally:
                 self._top.is_listed.set()

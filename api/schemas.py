@@ -22,7 +22,6 @@ from shared.domain.currency import (
     CurrencyMetadata,
     CurrencyProfile,
 )
-from shared.domain.quote import Leg, Quote
 from shared.domain.ranking import TopRow
 from shared.domain.rate import Rate
 
@@ -113,7 +112,7 @@ CurrencySchema = derived(
 
 AliasSchema = derived("AliasSchema", CurrencyAlias)
 
-_MetadataSchema = derived(
+MetadataSchema = derived(
     "MetadataSchema",
     CurrencyMetadata,
     docs={
@@ -124,7 +123,7 @@ _MetadataSchema = derived(
 )
 
 
-_ProfileSchema = derived(
+ProfileSchema = derived(
     "ProfileSchema",
     CurrencyProfile,
     docs={
@@ -139,7 +138,7 @@ def _nullable(schema: type[Schema], doc: str) -> fields.Nested:
     return fields.Nested(schema, required=True, allow_none=True, metadata={"description": doc})
 
 
-class CurrencyDetailSchema(CurrencySchema, _MetadataSchema, _ProfileSchema):  # type: ignore[misc, valid-type]
+class CurrencyDetailSchema(CurrencySchema, MetadataSchema, ProfileSchema):  # type: ignore[misc, valid-type]
     kind = fields.String(required=True, validate=validate.OneOf([one.value for one in CurrencyKind]))
     aliases = fields.List(fields.Nested(AliasSchema), required=True)
     last_rate = _nullable(RateSchema, "As `lastrate` gives it.")
@@ -201,68 +200,6 @@ class TopSchema(Schema):
     )
     sources = fields.Nested(TopSourcesSchema, required=True)
     results = fields.List(fields.Nested(TopRowSchema), required=True)
-
-
-_age = {
-    "description": "Whole seconds since it was fetched; of a past moment: from the time that its source states."
-}
-
-LegSchema = derived(
-    "LegSchema",
-    Leg,
-    names={"observed_at": "actual_date"},
-    docs={
-        "pair": "BTC/USD: a price of Bitcoin as it is stated. USD/BTC: the same, divided by.",
-        "source": "The upstream that stated it.",
-        "actual_date": "The time that the source states for it.",
-    },
-    without=frozenset({"since", "is_stale"}),
-    age=fields.Integer(required=True, metadata=_age),
-)
-
-QuoteSchema = derived(
-    "QuoteSchema",
-    Quote,
-    names={"currency_id": "currency", "observed_at": "actual_date", "is_stale": "stale"},
-    docs={
-        "currency": "The id of the currency in which the price is.",
-        "price": "Of the amount, as text, without exponent: exact in USD, else rounded to 28 significant digits. Null "
-        "where a rate that it needs cannot be had.",
-        "actual_date": "Of the oldest leg; null also where there is none.",
-        "age": "Whole seconds, of the oldest leg; 0 where there is none.",
-        "stale": "A leg is older than STALE_AFTER_SECONDS (a fiat currency's rate than that and the interval of "
-        "FIAT_SCHEDULE), or could not be renewed when it was due, or there is no price.",
-    },
-    without=frozenset({"path"}),
-    path=fields.List(
-        fields.Nested(LegSchema),
-        required=True,
-        metadata={"description": "The rates that the price is made of, from the currency through USD."},
-    ),
-)
-
-
-class QuotedCurrencySchema(CurrencySchema, _MetadataSchema, _ProfileSchema):  # type: ignore[misc, valid-type]
-    """A currency with its prices."""
-
-    also = fields.List(
-        fields.Integer(),
-        required=True,
-        metadata={"description": "The ids of all others of that symbol; empty where an id was asked for."},
-    )
-    quotes = fields.List(fields.Nested(QuoteSchema), required=True)
-
-
-class QuotesSchema(Schema):
-    """Prices of currencies in currencies."""
-
-    results = fields.List(fields.Nested(QuotedCurrencySchema), required=True)
-    not_found = fields.List(
-        SymbolOrId(),
-        required=True,
-        data_key="unknown",
-        metadata={"description": "The symbols or ids that there are not."},
-    )
 
 
 RatesPageSchema = page_of("RatesPageSchema", RateSchema)

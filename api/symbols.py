@@ -19,12 +19,11 @@ What a client can do by asking nonsense in a loop:
   limit, and that there is one command at a time, are what bounds them.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 
+from api.asking import Asking
 from api.catalog import Catalog
 from api.catalog_renewals import CatalogRenewals
-from shared.domain.currency import Currency
 from shared.domain.times import Clock
 from shared.errors import CatalogNotLoaded, FreshrateError
 
@@ -32,53 +31,28 @@ UNKNOWN_FOR = 60.0
 """Seconds after a renewal for which what it did not bring does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The currency that a symbol names."""
-
-    currency: Currency
-    also: tuple[int, ...]
-    """The ids of all others of that symbol: the active by rank, then the unranked by id, then the inactive."""
-
-
 class Symbols:
-    """Symbols in any case."""
+    """Seeks what the catalog lacks."""
 
     def __init__(self, *, catalog: Catalog, renewals: CatalogRenewals, clock: Clock) -> None:
         self._catalog = catalog
         self._renewals = renewals
         self._clock = clock
 
-    def base(self, symbol: str) -> Base | None:
-        """The best-ranked active currency of this symbol; None also where all of that symbol are inactive."""
-        namesakes = self._catalog.named(symbol)
-        if not namesakes or not namesakes[0].is_active:
-            return None
-        return Base(namesakes[0], tuple(one.id for one in namesakes[1:]))
-
-    def target(self, code: str) -> Currency | None:
-        """The active fiat currency of this code, else as `base`."""
-        fiat = self._catalog.fiat(code)
-        if fiat is not None:
-            return fiat
-        base = self.base(code)
-        return base.currency if base else None
-
-    async def seek(
-        self, symbols: Collection[str], *, request_id: str, spend: Callable[[], None]
-    ) -> FreshrateError | None:
+    async def seek(self, symbols: Collection[str], asking: Asking) -> FreshrateError | None:
         """Renews the catalog where it lacks one of these and may have it after that; to be looked up again then.
 
-        Gives the reason where it could not be renewed. `spend`: called before a worker is asked; what it raises is raised.
+        Gives the reason where it could not be renewed. Raises TooManyRequests.
         """
-        if all(self.base(one) for one in symbols):
+        if all(self._catalog.base(one) for one in symbols):
             return None
         if not self._catalog.is_loaded:
             return CatalogNotLoaded(retry_after=5.0)
         if self._was_renewed():
             return None
-        spend()
-        return await self._renewals.renew(request_id=request_id)
+        if not self._renewals.is_refusing:
+            asking.spend()
+        return await self._renewals.renew(request_id=asking.request_id, deadline=asking.deadline)
 
     def _was_renewed(self) -> bool:
         last = self._renewals.last

@@ -1,5 +1,6 @@
 """python -m standalone: API and worker in one process, on SQLite and an in-process queue; no server, no account."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator
@@ -47,4 +48,5 @@ async def serve(app: web.Application, world: World, stop: asyncio.Event) -> None
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m standalone", description=__doc__).parse_args()
     sys.exit(run_process("freshrate", opened))

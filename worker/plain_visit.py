@@ -29,10 +29,12 @@ class PlainVisit:
     credits: int = 0
     """Of the calls that were answered."""
 
-    async def ask(self, call: Call[T], *, time_left: timedelta, attempts: int) -> T:
+    async def ask(self, call: Call[T], *, time_left: timedelta, attempts: int, is_vital: bool = True) -> T:
         """Raises as `Upstream.ask`."""
         with self._journal.asking(self._source, call.what, self._reason) as span:
-            reply = await self._world.upstream.ask(self._source, call, time_left=time_left, attempts=attempts)
+            reply = await self._world.upstream.ask(
+                self._source, call, time_left=time_left, attempts=attempts, is_vital=is_vital
+            )
             span.note({"credits": reply.credits, "attempts": reply.attempts})
         self.credits += reply.credits
         return reply.value

@@ -1,4 +1,4 @@
-"""What the price polls cover: the top by CoinMarketCap's rank, the top of the last ranking, the named currencies, and the
+"""What the price polls cover, and the profiles with them: the top by CoinMarketCap's rank, the top of the last ranking, the named currencies, and the
 warm ones, which somebody asked for of late. The fiat currencies have a poll of their own."""
 
 from collections.abc import Collection, Sequence
@@ -60,10 +60,12 @@ async def covered(world: World, catalog: Sequence[Currency], ranking: Ranking | 
     if not world.settings.warm_hours:
         return what
     others = {one.id for one in catalog if one.is_active and one.kind is not CurrencyKind.FIAT} - what.all
+    now = world.clock()
     asked = await world.storage.in_demand_since(
-        world.clock() - timedelta(hours=world.settings.warm_hours),
+        now - timedelta(hours=world.settings.warm_hours),
         # All that is covered anyhow, or not to be polled, may have been asked for since.
         limit=MOST_WARM + len(catalog) - len(others),
+        now=now,
     )
     warm = [one for one in asked if one in others][:MOST_WARM]
     return replace(what, named=what.named.union(warm))

@@ -1,20 +1,25 @@
 """Which currencies a request is about: symbols and ids looked up in the catalog, each currency once."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from api.catalog import Catalog, is_merged
-from api.queries import QuotesQuery
-from api.quotes.asking import Asking
-from api.symbols import Base, Symbols
+from api.asking import Asking
+from api.catalog import Base, Catalog
+from api.quotes.query import QuotesQuery
+from api.symbols import Symbols
 from shared.domain.currency import USD_ID, Currency
 from shared.errors import (
     CatalogNotLoaded,
     FreshrateError,
     InvalidInput,
+    TooManyRequests,
     UnknownCurrencies,
     UnknownCurrency,
 )
+
+Name = str | int
+"""A symbol or an id, as it was asked for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,11 +28,8 @@ class Wanted:
 
     bases: tuple[Base, ...]
     targets: tuple[Currency, ...]
-    unknown: tuple[str | int, ...]
-    """The symbols or ids that there are not, as they were asked for."""
-    unknown_targets: tuple[str | int, ...]
-    generation: int
-    """Of the catalog that says so."""
+    unknown: tuple[Name, ...]
+    """What there is not."""
     currencies: tuple[Currency, ...] = field(init=False)
     """All of them."""
     priced: tuple[int, ...] = field(init=False)
@@ -38,10 +40,6 @@ class Wanted:
         self.currencies = tuple(by_id.values())
         self.priced = tuple(one for one in by_id if one != USD_ID) if len(by_id) > 1 else ()
 
-    @property
-    def is_whole(self) -> bool:
-        return not self.unknown and not self.unknown_targets
-
 
 class Finder:
     """Looks them up."""
@@ -50,25 +48,10 @@ class Finder:
         self._catalog = catalog
         self._symbols = symbols
 
-    def at_hand(self, query: QuotesQuery) -> Wanted:
-        """What memory has, without any I/O. A local id that turned out to be another is not at hand."""
-        bases: dict[str | int, Base | None] = {one: self._symbols.base(one) for one in query.symbols}
-        for one in query.ids:
-            currency = self._at_hand(one)
-            bases[one] = Base(currency, ()) if currency else None
-        targets: dict[str | int, Currency | None] = {one: self._symbols.target(one) for one in query.convert}
-        targets |= {one: self._at_hand(one) for one in query.convert_ids}
-        return Wanted(
-            bases=tuple({one.currency.id: one for one in bases.values() if one}.values()),
-            targets=tuple({one.id: one for one in targets.values() if one}.values()),
-            unknown=tuple(name for name, one in bases.items() if one is None),
-            unknown_targets=tuple(name for name, one in targets.items() if one is None),
-            generation=self._catalog.generation,
-        )
-
-    def holds(self, wanted: Wanted) -> bool:
-        """Whether the catalog still says so."""
-        return wanted.generation == self._catalog.generation
+    def at_hand(self, query: QuotesQuery) -> Wanted | None:
+        """What the catalog says without any I/O; None where it lacks something."""
+        wanted, unusable = self._look_up(query)
+        return None if wanted.unknown or unusable else wanted
 
     async def find(self, query: QuotesQuery, asking: Asking | None) -> Wanted:
         """The same, with whatever has to be asked for: the store for ids, a renewed catalog for symbols. `asking`: None
@@ -76,47 +59,51 @@ class Finder:
 
         Raises InvalidInput where a currency of `convert` is unknown, UnknownCurrencies where all others are, and the failure
         that kept the catalog from being renewed where that may be the reason: never for ids. Also TooManyRequests,
-        StorageUnavailable, CatalogNotLoaded.
+        CatalogNotLoaded.
         """
         if not self._catalog.is_loaded:
             raise CatalogNotLoaded(retry_after=5.0)
-        wanted, error = self.at_hand(query), None
-        if not wanted.is_whole:
-            query = await self._with_current_ids(query)
-            error = await self._seek(wanted, asking)
-            wanted = self.at_hand(query)
-        if wanted.unknown_targets:
-            raise (error if query.convert else None) or _unusable(query, wanted.unknown_targets)
+        wanted, unusable = self._look_up(query)
+        error = None
+        if missing := (*wanted.unknown, *unusable):
+            error = await self._seek(missing, asking)
+            wanted, unusable = self._look_up(query)
+        if unusable:
+            raise (error if query.convert else None) or _unusable(query, unusable)
         if not wanted.bases:
-            raise (error if query.symbols else None) or UnknownCurrencies(wanted.unknown)
+            raise error or UnknownCurrencies(wanted.unknown)
         return wanted
 
-    async def _seek(self, wanted: Wanted, asking: Asking | None) -> FreshrateError | None:
-        symbols = [one for one in (*wanted.unknown, *wanted.unknown_targets) if isinstance(one, str)]
-        if not symbols or asking is None:
-            return None
-        return await self._symbols.seek(symbols, request_id=asking.request_id, spend=asking.spend)
+    def _look_up(self, query: QuotesQuery) -> tuple[Wanted, tuple[Name, ...]]:
+        """What there is, and which targets there are not."""
+        bases: dict[Name, Base | None] = {one: self._catalog.base(one) for one in query.symbols}
+        for one in query.ids:
+            currency = self._catalog.current(one)
+            bases[one] = Base(currency) if currency else None
+        targets: dict[Name, Currency | None] = {one: self._catalog.target(one) for one in query.convert}
+        targets |= {one: self._catalog.current(one) for one in query.convert_ids}
+        wanted = Wanted(
+            bases=tuple({one.currency.id: one for one in bases.values() if one}.values()),
+            targets=tuple({one.id: one for one in targets.values() if one}.values()),
+            unknown=tuple(name for name, one in bases.items() if one is None),
+        )
+        return wanted, tuple(name for name, one in targets.items() if one is None)
 
-    async def _with_current_ids(self, query: QuotesQuery) -> QuotesQuery:
-        return query.with_ids(await self._current(query.ids), await self._current(query.convert_ids))
-
-    async def _current(self, ids: Iterable[int]) -> list[int]:
-        """Merged ones by their successors; what the catalog lacks is learned where the store has it."""
-        current = []
-        for one in ids:
-            successor = await self._catalog.successor(one)
-            try:
-                current.append((await self._catalog.known(one if successor is None else successor)).id)
-            except UnknownCurrency:
-                current.append(one)
-        return current
-
-    def _at_hand(self, currency_id: int) -> Currency | None:
-        currency = self._catalog.get(currency_id)
-        return None if currency is None or is_merged(currency) else currency
+    async def _seek(self, missing: Iterable[Name], asking: Asking | None) -> FreshrateError | None:
+        symbols = []
+        for one in missing:
+            if isinstance(one, str):
+                symbols.append(one)
+            else:
+                with suppress(UnknownCurrency):
+                    await self._catalog.known(one)
+        try:
+            return await self._symbols.seek(symbols, asking) if asking else None
+        except TooManyRequests as error:
+            return error
 
 
-def _unusable(query: QuotesQuery, unknown: Iterable[str | int]) -> InvalidInput:
+def _unusable(query: QuotesQuery, unknown: Iterable[Name]) -> InvalidInput:
     name = "convert" if query.convert else "convert_id"
     return InvalidInput(
         {

@@ -1,5 +1,7 @@
 """The currencies of the catalog."""
 
+from collections.abc import Mapping
+
 import orjson
 from aiohttp import web
 
@@ -48,7 +50,7 @@ async def known_detail(api: ApiContext, currency_id: int) -> CurrencyDetail:
     return detail
 
 
-async def detail_answer(api: ApiContext, detail: CurrencyDetail) -> tuple[bytes, dict[str, str]]:
+async def detail_answer(api: ApiContext, detail: CurrencyDetail) -> tuple[bytes, Mapping[str, str]]:
     """The body, and the headers that say how old its last rate is."""
     last = await api.memory.last(detail.currency.id)
     if last is None:

@@ -1,21 +1,19 @@
 """The last rate, from memory."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from aiohttp import web
 
-from api.answers import RateAnswer, conditional, fresh
-from api.context import CONTEXT, ApiContext
+from api.answers import RateAnswer, conditional
+from api.context import CONTEXT
 from api.examples import RATE
 from api.freshness import ERRORS, refreshed
 from api.memory import RateMemory
 from api.queries import LastRateQuery, LastRateQuerySchema
 from api.routes.route import Route, current_id
 from api.schemas import RateSchema, RefreshProblemSchema
-from shared.domain.rate import Rate
-from shared.errors import NoRateYet, StorageUnavailable
+from shared.errors import NoRateYet
 
 PREFIX = "/api/lastrate/"
 PATH = PREFIX + "{currency_id}/"
@@ -37,7 +35,7 @@ async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Resp
     api = request.app[CONTEXT]
     currency_id = await current_id(request, api)
     if query.max_age is not None:
-        return await _not_older(request, api, currency_id, timedelta(seconds=query.max_age))
+        return await refreshed(request, api, currency_id, timedelta(seconds=query.max_age))
     await api.catalog.known(currency_id)
     api.memory.note_asked([currency_id], api.clock().timestamp())
     answer = await api.memory.last(currency_id)
@@ -48,30 +46,6 @@ async def show_last_rate(request: web.Request, query: LastRateQuery) -> web.Resp
     return conditional(request, answer, api.clock().timestamp())
 
 
-async def _not_older(
-    request: web.Request, api: ApiContext, currency_id: int, max_age: timedelta
-) -> web.Response:
-    """A rate of any source that is young enough, from memory or the store; else the fresh one."""
-    now = api.clock()
-    rate = await _young(api, currency_id, now, max_age) if max_age else None
-    if rate is None:
-        return await refreshed(request, api, currency_id)
-    api.memory.note_asked([currency_id], now.timestamp())
-    return fresh(api.memory.encode(rate), api.clock().timestamp())
-
-
-async def _young(api: ApiContext, currency_id: int, now: datetime, max_age: timedelta) -> Rate | None:
-    """Of the most preferred source that has one. Memory is not asked alone where it may not know what another process has
-    stored meanwhile."""
-    rate = api.memory.fetched_since(currency_id, now - max_age)
-    if rate is not None or not api.memory.is_due(currency_id, now.timestamp()):
-        return rate
-    await api.catalog.refreshable(currency_id)
-    with suppress(StorageUnavailable):  # the refresh then tells whether anything can be had at all
-        await api.memory.read([currency_id])
-    return api.memory.fetched_since(currency_id, now - max_age)
-
-
 ROUTES = (
     Route(
         path=PATH,
@@ -79,7 +53,7 @@ ROUTES = (
         summary="The last rate of a currency",
         description=(
             "Of the first preferred source that has one not stale, else the newest. With `max_age`, not older "
-            "(by `fetched_at`) than that: refreshed first where it is."
+            "(by `fetched_at`) than that when the request arrives: refreshed first where it is."
         ),
         tag="Rates",
         query=LastRateQuerySchema,

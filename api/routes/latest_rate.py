@@ -1,5 +1,7 @@
 """The fresh rate, fetched for this request."""
 
+from datetime import timedelta
+
 from aiohttp import web
 
 from api.context import CONTEXT
@@ -12,7 +14,7 @@ from api.schemas import RateSchema, RefreshProblemSchema
 
 async def show_latest_rate(request: web.Request, _query: NoQuery) -> web.Response:
     api = request.app[CONTEXT]
-    return await refreshed(request, api, await current_id(request, api))
+    return await refreshed(request, api, await current_id(request, api), timedelta(0))
 
 
 ROUTES = (

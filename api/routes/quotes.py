@@ -5,12 +5,10 @@ from aiohttp import web
 from api.answers import conditional, fresh
 from api.context import CONTEXT
 from api.examples import QUOTES
-from api.freshness import ERRORS, spend_refresh
-from api.gate import REQUEST_ID
-from api.queries import QuotesQuery, QuotesQuerySchema
-from api.quotes.asking import Asking
+from api.freshness import ERRORS, asking_of
+from api.quotes.query import QuotesQuery, QuotesQuerySchema
+from api.quotes.schemas import QuotesSchema
 from api.routes.route import Route
-from api.schemas import QuotesSchema
 from api.settled import settled
 from shared.errors import CatalogNotLoaded, NoRateYet
 
@@ -23,7 +21,7 @@ async def show_quotes(request: web.Request, query: QuotesQuery) -> web.Response:
         await settled(query.moment, api.clock)
         answer = await api.quotes.past(query, query.moment)
         return conditional(request, answer, api.clock().timestamp())
-    asking = Asking(request[REQUEST_ID], lambda: spend_refresh(request, api))
+    asking = asking_of(request, api)
     answer = await api.quotes.now(query, asking)
     if asking.has_spent or query.max_age is not None:
         return fresh(answer, answer.second)

@@ -74,7 +74,7 @@ async def expected(request: web.Request) -> web.StreamResponse | None:
 async def current_id(request: web.Request, api: ApiContext) -> int:
     """The currency in the path; raises a redirect where it is a local one that turned out to be another."""
     currency_id = id_in_path(request, "currency_id", UnknownCurrency)
-    successor = await api.catalog.successor(currency_id)
+    successor = api.catalog.successor(currency_id)
     if successor is not None:
         path = request.rel_url.raw_path.removesuffix(f"{currency_id}/")
         query = request.rel_url.raw_query_string

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from api.memory import preference
+from api.preferred import preference
 from api.top.formats import ENCODINGS, Facts, Format
 from shared.domain.ranking import Ranking, TopRow
 from shared.ports import Storage

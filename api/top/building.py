@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from api.answers import http_date
 from api.etags import etag_of
-from api.memory import preference
+from api.preferred import preference
 from api.top.encoded_lists import Key, TopAnswer
 from api.top.formats import ENCODINGS, Facts, list_headers
 from api.top.lines import Lines

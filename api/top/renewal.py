@@ -63,7 +63,7 @@ class TopRenewal:
                 wanted += [one for one in self._catalog.top(length + COLD_MARGIN) if one not in known]
         came, prices = await asyncio.gather(
             self._rankings.refresh(length, request_id=request_id) if asks_ranking else _nothing(),
-            self._refresher.refresh_all(wanted, request_id=request_id, at_any_age=True),
+            self._refresher.fly(wanted, request_id=request_id),
         )
         errors = [came] if isinstance(came, FreshrateError) else []
         # That one was asked for which has left the list meanwhile, or has no price, is no failure of the list.
@@ -86,7 +86,7 @@ class TopRenewal:
 
     async def _ask(self, late: frozenset[int], request_id: str) -> None:
         try:
-            await self._refresher.refresh_all(late, request_id=request_id, at_any_age=True)
+            await self._refresher.fly(late, request_id=request_id)
         finally:
             self._current.end_waiting(late)
 

@@ -11,7 +11,8 @@ _is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]
 _MAX_TEXT = 120
 _ZERO = Decimal(0)
 _ROUNDING = Context(prec=MAX_DIGITS)
-_DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
+_QUOTED = Context(prec=28, rounding=ROUND_HALF_EVEN)
+_KEPT = Context(prec=MAX_DIGITS, rounding=ROUND_HALF_EVEN)
 _OUT_OF_BOUNDS = "a number must lie between 1e-30 and 1e30"
 
 
@@ -52,8 +53,14 @@ def amount_from(value: object) -> Decimal:
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
-    """The one inexact operation on money: a division, rounded to 28 significant digits, half to even."""
-    return _DIVISION.divide(dividend, divisor)
+    """What a client is told of a division: 28 significant digits, half to even, without zeros at the end of a fraction."""
+    return _QUOTED.divide(dividend, divisor).normalize(_QUOTED)
+
+
+def kept_quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """What is kept of a division: MAX_DIGITS significant digits, half to even. So a quotient of two that are kept has their
+    exact quotient's 28 digits: EUR in GBP is 0.88247 where the central bank says so, though both went through USD."""
+    return _KEPT.divide(dividend, divisor)
 
 
 def _short(number: Decimal, given: object) -> Decimal:

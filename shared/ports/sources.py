@@ -124,8 +124,6 @@ class CatalogSource(Source, Protocol):
 class ProfileSource(Source, Protocol):
     """A source of profiles."""
 
-    def profiles(
-        self, currency_ids: Collection[int], ranks: Mapping[int, int]
-    ) -> list[Call[dict[int, CurrencyProfile]]]:
+    def profiles(self, currency_ids: Collection[int]) -> list[Call[dict[int, CurrencyProfile]]]:
         """The calls that bring the profiles of these currencies. One brings the tags and links of a currency and another
-        its supplies; `shared.domain.currency.merged_profiles` makes one of them. `ranks`: as for prices."""
+        its supplies; `shared.domain.currency.merged_profiles` makes one of them."""

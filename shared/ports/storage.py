@@ -77,22 +77,28 @@ class Storage(Protocol):
         """Replaces the profiles of these currencies. Those that do not exist are left out. A renewal of the catalog leaves
         profiles as they are."""
 
-    async def profiled_before(self, moment: datetime, currency_ids: Collection[int]) -> list[int]:
+    async def profiled_before(
+        self, moment: datetime, currency_ids: Collection[int], *, now: datetime | None = None
+    ) -> list[int]:
         """Those of these currencies, which exist, whose profile is older than that or was never asked for: the latter
-        first, then the oldest, then by id."""
+        first, then the oldest, then by id. One asked for later than `now` and `MAX_AHEAD` counts as never asked for: a
+        worker's clock was ahead. Without `now` all times count."""
 
     async def descriptions(self, currency_ids: Collection[int]) -> dict[int, Description]:
         """What is told of these currencies beyond identity; those that do not exist are left out."""
 
     # Demand
 
-    async def record_demand(self, asked: Mapping[int, datetime]) -> None:
-        """When somebody last asked for each of these currencies. Moves forward only; those that do not exist are left
-        out."""
+    async def record_demand(self, asked: Mapping[int, datetime], *, now: datetime | None = None) -> None:
+        """When somebody last asked for each of these currencies; those that do not exist are left out. Moves forward only,
+        but replaces a mark later than `now` and `MAX_AHEAD`: a clock was ahead."""
 
-    async def in_demand_since(self, moment: datetime, *, limit: int) -> list[int]:
+    async def in_demand_since(
+        self, moment: datetime, *, limit: int, now: datetime | None = None
+    ) -> list[int]:
         """The currencies that somebody asked for at or after that moment, the last asked first, then by id. Of any kind, also
-        inactive ones, but none that is merged into another: whoever asks for that one asks for the other."""
+        inactive ones, but none that is merged into another: whoever asks for that one asks for the other. A mark later
+        than `now` and `MAX_AHEAD` does not count before its time: a clock was ahead. Without `now` all count."""
 
     async def forget_demand(self, *, before: datetime) -> int:
         """Deletes the marks of the currencies that nobody asked for since, and says how many."""

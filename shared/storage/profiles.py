@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from shared.domain.currency import LARGEST_ID, CurrencyProfile
+from shared.domain.rate import MAX_AHEAD
 from shared.ports import Description
 from shared.storage.currencies import alone_with_the_catalog
 from shared.storage.engine import Dialect, OnEngine
+from shared.storage.rates import LATEST
 from shared.storage.rows import metadata_of, profile_of
 from shared.storage.text import storable
 
@@ -16,7 +18,10 @@ _DESCRIPTIONS = """
     SELECT id, first_seen, platform, sign, circulating_supply, total_supply, max_supply, tags, links FROM currencies
 """
 _PROFILED = "SELECT id FROM currencies"
-_BEFORE = " AND (profiled_at IS NULL OR profiled_at < $2) ORDER BY profiled_at NULLS FIRST, id"
+_BEFORE = """
+    AND (profiled_at IS NULL OR profiled_at < $2 OR profiled_at > $3)
+    ORDER BY CASE WHEN profiled_at <= $3 THEN profiled_at END NULLS FIRST, id
+"""
 _AMONG = {
     Dialect.POSTGRESQL: " WHERE id = ANY($1::bigint[])",
     Dialect.SQLITE: " WHERE id IN (SELECT value FROM json_each($1))",
@@ -41,9 +46,14 @@ class Profiles(OnEngine):
                 rows,
             )
 
-    async def profiled_before(self, moment: datetime, currency_ids: Collection[int]) -> list[int]:
+    async def profiled_before(
+        self, moment: datetime, currency_ids: Collection[int], *, now: datetime | None = None
+    ) -> list[int]:
         rows = await self._engine.fetch(
-            _PROFILED + _AMONG[self._engine.dialect] + _BEFORE, _possible(currency_ids), moment
+            _PROFILED + _AMONG[self._engine.dialect] + _BEFORE,
+            _possible(currency_ids),
+            moment,
+            LATEST if now is None else now + MAX_AHEAD,
         )
         return [row[0] for row in rows]
 

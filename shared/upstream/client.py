@@ -3,6 +3,8 @@
 Reserved first: what the shared allowance refuses is not sent. Settled afterwards: a good answer closes the breaker and
 corrects the credits; a failure in transport, a server error or nonsense counts towards opening it; "too many" and
 "not with this account" block the source for all processes. Failed calls cost nothing, so their credits come back.
+Calls that no rate depends on settle their credits alone: an endpoint that is closed to us must not close the others. They
+are no probes either, and only "too many", which is said of the whole account, blocks the source.
 
 Tried again, with jitter, is only what may be different in a moment: out of reach or a server error. The loop is our own
 because each attempt reserves anew, and a refusal by the allowance between two attempts must not hide why the first
@@ -26,6 +28,7 @@ from shared import tracing
 from shared.domain.allowance import Allowance
 from shared.domain.times import Clock
 from shared.errors import (
+    BreakerOpen,
     DeadlineExceeded,
     FreshrateError,
     NotTried,
@@ -95,6 +98,7 @@ class _Attempt:
     reserved_at: datetime
     seconds: float
     """How long it may take."""
+    is_vital: bool
 
 
 class Upstream:
@@ -118,13 +122,23 @@ class Upstream:
         await self._transport.__aexit__(kind, error, trace)
 
     async def ask(
-        self, source: Source, call: Call[T], *, time_left: timedelta, attempts: int, per_second: int = 0
+        self,
+        source: Source,
+        call: Call[T],
+        *,
+        time_left: timedelta,
+        attempts: int,
+        per_second: int = 0,
+        is_vital: bool = True,
     ) -> Reply[T]:
         """Raises UpstreamError where the source was visited and failed; NotTried (SourceBlocked, BreakerOpen,
         BudgetSpent), DeadlineExceeded or StorageUnavailable where it was not.
 
         `per_second`: so many calls that say so, retries among them, reach the source within a second; the others wait for
         their turn. 0 = as many as come.
+
+        `is_vital`: whether rates, or what they need, depend on calls like this one. The others say nothing of the source's
+        health, as the top of this file says, and are refused until the breaker is closed.
         """
         loop = asyncio.get_running_loop()
         started_at = self._clock()
@@ -138,7 +152,7 @@ class Upstream:
                 await asyncio.sleep(pause)
             try:
                 async with self._turn(source, per_second, deadline):
-                    parsed = await self._attempt(source, call, deadline)
+                    parsed = await self._attempt(source, call, deadline, is_vital=is_vital)
             except (UpstreamUnreachable, UpstreamBroken) as error:
                 failure = error
             except (NotTried, StorageUnavailable, DeadlineExceeded) as refusal:
@@ -166,10 +180,11 @@ class Upstream:
             now=self._clock(), credits=credits, credits_per_month=source.credits_per_month
         )
 
-    async def require(self, source: Source, *, calls: int, credits: int) -> Allowance:
+    async def require(self, source: Source, *, calls: int, credits: int, is_vital: bool = True) -> Allowance:
         """Raises NotTried where so many calls, of so many credits together, cannot all be made now: nothing is reserved
-        for them. Else gives what the source may still be asked."""
+        for them. Else gives what the source may still be asked. `is_vital`: as for `ask`."""
         allowance = await self._allowance(source).read()
+        _leave_the_probe_to_others(allowance, is_vital=is_vital)
         allowance.require(
             now=self._clock(),
             calls=calls,
@@ -201,8 +216,8 @@ class Upstream:
             allowance = self._allowances[source.name] = SharedAllowance(self._keeper, source.name)
         return allowance
 
-    async def _attempt(self, source: Source, call: Call[T], deadline: float) -> Parsed[T]:
-        attempt = await self._reserved(source, call, deadline)
+    async def _attempt(self, source: Source, call: Call[T], deadline: float, *, is_vital: bool) -> Parsed[T]:
+        attempt = await self._reserved(source, call, deadline, is_vital=is_vital)
         began = asyncio.get_running_loop().time()
         answer: UpstreamAnswer | None = None
         try:
@@ -218,28 +233,37 @@ class Upstream:
         spent = call.credits if parsed.credits is None else parsed.credits
         self._meters.count(source.name, "answered", seconds=took, credits=spent)
         log.debug("source answered", source=source.name, what=call.what, seconds=round(took, 4))
-        closed = partial(
-            Allowance.succeeded, reserved=call.credits, spent=spent, reserved_at=attempt.reserved_at
-        )
-        if attempt.allowance.would_change(closed):
-            await self._note(attempt, closed)
+        if is_vital:
+            settled = partial(
+                Allowance.succeeded, reserved=call.credits, spent=spent, reserved_at=attempt.reserved_at
+            )
+        else:
+            settled = partial(
+                Allowance.refunded, credits=call.credits - spent, reserved_at=attempt.reserved_at
+            )
+        if attempt.allowance.would_change(settled):
+            await self._note(attempt, settled)
         return parsed
 
-    async def _reserved(self, source: Source, call: Call[Any], deadline: float) -> _Attempt:
-        allowance = self._allowance(source)
+    async def _reserved(
+        self, source: Source, call: Call[Any], deadline: float, *, is_vital: bool
+    ) -> _Attempt:
+        shared = self._allowance(source)
         reserved_at = self._clock()
-        await allowance.change(
-            partial(
-                Allowance.reserve,
+
+        def reserve(allowance: Allowance) -> Allowance:
+            _leave_the_probe_to_others(allowance, is_vital=is_vital)
+            return allowance.reserve(
                 now=reserved_at,
                 credits=call.credits,
                 calls_per_minute=source.calls_per_minute,
                 credits_per_month=source.credits_per_month,
-            ),
-            trusted_for=NEWS_WITHIN_S,
-        )
+            )
+
+        await shared.change(reserve, trusted_for=NEWS_WITHIN_S)
         left = max(deadline - asyncio.get_running_loop().time(), _SHORTEST_CALL_S)
-        return _Attempt(source, call, allowance, reserved_at, seconds=min(left, LONGEST_CALL.total_seconds()))
+        seconds = min(left, LONGEST_CALL.total_seconds())
+        return _Attempt(source, call, shared, reserved_at, seconds, is_vital)
 
     async def _settle(
         self, attempt: _Attempt, error: UpstreamError, answer: UpstreamAnswer | None, took: float
@@ -247,20 +271,23 @@ class Upstream:
         """Books a failed call: its credits come back, and the source is blamed, blocked or neither. One that rejects a
         request is in good health."""
         now = self._clock()
-        until = _blocked_until(error, answer, now)
+        is_telling = attempt.is_vital or isinstance(error, UpstreamLimited)
+        until = _blocked_until(error, answer, now) if is_telling else None
 
         def book(allowance: Allowance) -> Allowance:
-            if isinstance(error, UpstreamRejected):
+            if is_telling and isinstance(error, UpstreamRejected):
                 return allowance.succeeded(
                     reserved=attempt.call.credits, spent=0, reserved_at=attempt.reserved_at
                 )
             booked = allowance.refunded(credits=attempt.call.credits, reserved_at=attempt.reserved_at)
             if until is not None:
                 return booked.blocked(until=until, because=str(error))
-            return booked if _had_no_chance(error, attempt.seconds) else booked.failed(now=now)
+            if not is_telling or _had_no_chance(error, attempt.seconds):
+                return booked
+            return booked.failed(now=now)
 
         before = await self._note(attempt, book)
-        level, event = _told(error, before)
+        level, event = _told(error, before) if is_telling else ("warning", "source failed")
         getattr(log, level)(
             event,
             source=attempt.source.name,
@@ -306,6 +333,11 @@ def _told(error: UpstreamError, before: Allowance | None) -> tuple[str, str]:
     if isinstance(error, UpstreamRefused) and not (before and before.blocked_until):
         return "error", "source refuses our account"
     return ("info" if isinstance(error, UpstreamRejected) else "warning"), "source failed"
+
+
+def _leave_the_probe_to_others(allowance: Allowance, *, is_vital: bool) -> None:
+    if not is_vital and allowance.is_on_probation:
+        raise BreakerOpen
 
 
 def _had_no_chance(error: UpstreamError, seconds: float) -> bool:

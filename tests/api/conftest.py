@@ -39,8 +39,14 @@ def settings_in(
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_in(tmp_path)
+def servers() -> dict[str, Any]:
+    """What the settings say of database and queue: SQLite and in-process, where a suite does not say otherwise."""
+    return {}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, servers: dict[str, Any]) -> Settings:
+    return settings_in(tmp_path, **servers)
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ async def queue(settings: Settings, clock: ManualClock) -> AsyncIterator[Queue]:
 
 @pytest.fixture
 async def start(
-    tmp_path: Path, storage: Storage, queue: Queue, clock: ManualClock
+    tmp_path: Path, servers: dict[str, Any], storage: Storage, queue: Queue, clock: ManualClock
 ) -> AsyncIterator[StartRig]:
     """Starts an API with changed settings."""
     started: list[tuple[Rig, asyncio.Task[None]]] = []
@@ -68,7 +74,7 @@ async def start(
         both = await start_rig(
             storage,
             queue,
-            settings_in(tmp_path, **changes),
+            settings_in(tmp_path, **{**servers, **changes}),
             clock,
             has_catalog=has_catalog,
         )

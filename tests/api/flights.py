@@ -14,8 +14,15 @@ from shared.ports import LostClaim
 from tests.api.rig import Rig, until
 
 
+async def _refreshed(rig: Rig, currency_id: int) -> Rate:
+    outcome = (await rig.api.refresher.refresh([currency_id], request_id="test"))[currency_id]
+    if isinstance(outcome, Rate):
+        return outcome
+    raise outcome
+
+
 def asking(rig: Rig, currency_id: int = 1) -> "asyncio.Task[Rate]":
-    return asyncio.create_task(rig.api.refresher.refresh(currency_id, request_id="test"))
+    return asyncio.create_task(_refreshed(rig, currency_id))
 
 
 async def overdue(rig: Rig, currency_id: int, *, after: float = 0.0) -> tuple[type, float]:

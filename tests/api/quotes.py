@@ -1,6 +1,6 @@
 """A small market for the tests of quotes: two coins, the euro and the rouble, in a rig."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,11 @@ class Counted:
         if currency_ids is not None:
             self.reads.append(sorted(currency_ids))
         return await self._original(currency_ids)
+
+
+def asked(rig: Rig) -> list[Sequence[int]]:
+    """What each command to the pricing workers asked for."""
+    return [sorted(command.currency_ids) for command in rig.worker.commands]
 
 
 async def way(rig: Rig, query: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from api.asking import Asking
 from shared.errors import FreshrateError
 from shared.messages import CatalogStored, RenewCatalog, Role
 from tests.api.rig import Rig, until
@@ -13,8 +14,12 @@ def nothing() -> None:
     """Spends nothing."""
 
 
+def asking(rig: Rig, spend: Callable[[], None] = nothing) -> Asking:
+    return Asking("test", spend, arrived_at=rig.clock(), patience=rig.api.settings.refresh_timeout_seconds)
+
+
 async def seek(rig: Rig, *symbols: str, spend: Callable[[], None] = nothing) -> FreshrateError | None:
-    return await rig.api.symbols.seek(symbols, request_id="test", spend=spend)
+    return await rig.api.symbols.seek(symbols, asking(rig, spend))
 
 
 def renewing(rig: Rig) -> "asyncio.Task[FreshrateError | None]":

@@ -27,8 +27,8 @@ def counted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, datetim
     recorded: list[dict[int, datetime]] = []
     original = rig.storage.record_demand
 
-    async def record(asked: Mapping[int, datetime]) -> None:
-        await original(asked)
+    async def record(asked: Mapping[int, datetime], *, now: datetime | None = None) -> None:
+        await original(asked, now=now)
         recorded.append(dict(asked))
 
     monkeypatch.setattr(rig.storage, "record_demand", record)
@@ -132,7 +132,7 @@ async def test_what_was_asked_for_while_the_store_is_away_is_stored_later(
     tries = asyncio.Semaphore(0)
     original: Record = storage.record_demand
 
-    async def away(_asked: Any) -> None:
+    async def away(_asked: Any, *, now: datetime | None = None) -> None:
         tries.release()
         raise StorageUnavailable
 

@@ -224,14 +224,15 @@ async def test_max_age_refreshes_where_the_store_has_nothing_young_either(rig: R
     assert rig.worker.visits == [(1027,)]
 
 
-async def test_max_age_reads_no_store_within_the_life_of_what_memory_holds(
+async def test_max_age_looks_into_the_store_also_within_the_life_of_what_memory_holds(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rig.store(observed(price="1"))
     await rig.advance(seconds=20)
     reads = reads_of(rig, monkeypatch)
-    assert (await rig.get(f"{PATH}?max_age=10"))["price_usd"] == "101"
-    assert reads == []
+    await recorded(rig.storage, observed(price="2", observed_at=rig.clock()), fetched_at=rig.clock())
+    assert (await rig.get(f"{PATH}?max_age=10"))["price_usd"] == "2"
+    assert (reads, rig.worker.visits) == ([[1]], [])
 
 
 async def test_max_age_counts_the_most_preferred_source_that_is_young_enough(rig: Rig) -> None:

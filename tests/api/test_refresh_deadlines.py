@@ -166,6 +166,20 @@ async def test_outcomes_are_counted(rig: Rig) -> None:
     assert "freshrate_refresh_seconds_count 2.0" in text
 
 
+async def test_outcomes_are_counted_for_each_currency_that_clients_ask_for_and_not_for_lists(
+    rig: Rig,
+) -> None:
+    await rig.get("/api/quotes/?id=1,1027")
+    rig.worker.cannot_price = {5}
+    await rig.get("/api/quotes/?id=5,6")
+    rig.worker.ranking_source = "cryptocompare"
+    await rig.get("/api/top/")
+    text = await (await rig.client.get("/metrics")).text()
+    assert 'freshrate_refresh_outcomes_total{outcome="fresh"} 3.0' in text
+    assert 'freshrate_refresh_outcomes_total{outcome="source-failed"} 1.0' in text
+    assert "freshrate_refresh_seconds_count 4.0" in text
+
+
 async def test_remembered_failures_are_bounded(rig: Rig) -> None:
     for number in range(1200):
         rig.api.refresher.fail(RefreshFailed(command_id=str(number), failures=()))

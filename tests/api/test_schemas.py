@@ -9,26 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema
 
+from api.catalog import Base
 from api.encoding import currency_json, detail_json, rate_json
 from api.errors import PROBLEMS, problem_of
 from api.examples import CURRENCY, CURRENCY_DETAIL, QUOTES, RATE
 from api.examples import PROFILE as EXAMPLE_PROFILE
-from api.quotes.answer import Composer
+from api.lookup import Way
+from api.quotes.answer import composed
 from api.quotes.cards import Card
-from api.quotes.lookup import Way
+from api.quotes.schemas import LegSchema, QuotedCurrencySchema, QuoteSchema, QuotesSchema
 from api.quotes.sides import bare_side, known_side
 from api.quotes.wanted import Wanted
 from api.schemas import (
     CurrencyDetailSchema,
     CurrencySchema,
-    LegSchema,
-    QuotedCurrencySchema,
-    QuoteSchema,
-    QuotesSchema,
     RateSchema,
     derived,
 )
-from api.symbols import Base
 from shared import errors
 from shared.domain.currency import (
     USD_ID,
@@ -167,11 +164,11 @@ def test_a_quote_is_encoded_as_its_schema_dumps_it(base: str, target: str) -> No
         bases=(Base(_CURRENCIES[base], (5, 6)),),
         targets=(_CURRENCIES[target],),
         unknown=("NOPE", 7),
-        unknown_targets=(),
-        generation=1,
     )
     told = {name: value for name, value in QUOTES["results"][0].items() if name not in {"also", "quotes"}}
-    answer = Composer(amount, second).compose(
+    answer = composed(
+        amount,
+        second,
         wanted,
         {side.side.currency_id: side for side in _SIDES.values()},
         {_CURRENCIES[base].id: Card(orjson.dumps(told)[:-1], b"")},

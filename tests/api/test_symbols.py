@@ -6,13 +6,11 @@ from collections.abc import Iterable
 import pytest
 
 from api.catalog import Catalog
-from api.catalog_renewals import CatalogRenewals
-from api.symbols import Symbols
 from shared.domain.currency import FIRST_LOCAL_ID, USD_ID, Currency, CurrencyKind
 from shared.domain.visit import FailureKind
 from shared.errors import CatalogNotLoaded, NotTried, QueueUnavailable, TooManyRequests, UpstreamError
 from shared.messages import CatalogStored
-from shared.ports import Outage, Queue, Storage
+from shared.ports import Outage, Storage
 from tests.api.conftest import StartRig
 from tests.api.renewals import renewed, seek
 from tests.api.rig import ManualClock, Rig, coin, renew_catalog, until
@@ -40,13 +38,6 @@ def named(
 @pytest.fixture
 def catalog(storage: Storage, clock: ManualClock) -> Catalog:
     return Catalog(storage, clock)
-
-
-@pytest.fixture
-def symbols(catalog: Catalog, queue: Queue, clock: ManualClock) -> Symbols:
-    return Symbols(
-        catalog=catalog, renewals=CatalogRenewals(queue=queue, clock=clock, timeout=1), clock=clock
-    )
 
 
 def ids(currencies: Iterable[Currency]) -> list[int]:
@@ -122,44 +113,56 @@ async def test_a_single_one_that_was_looked_up_is_found_by_symbol_too(rig: Rig) 
 # What a symbol names
 
 
-def test_a_base_is_the_best_ranked_and_tells_of_the_others(catalog: Catalog, symbols: Symbols) -> None:
+def test_a_base_is_the_best_ranked_and_tells_of_the_others(catalog: Catalog) -> None:
     catalog.learn([named(3794, "ATOM", 60), named(77, "ATOM", 4000), named(78, "ATOM", is_active=False)])
-    base = symbols.base("atom")
+    base = catalog.base("atom")
     assert base is not None
     assert (base.currency.id, base.also) == (3794, (77, 78))
-    assert symbols.base("nothing") is None
+    assert catalog.base("nothing") is None
 
 
-def test_a_base_without_namesakes_has_none_beside_it(catalog: Catalog, symbols: Symbols) -> None:
+def test_a_base_is_made_once_while_the_catalog_says_the_same(catalog: Catalog) -> None:
+    coins = [named(3794, "ATOM", 60), named(77, "ATOM", 4000)]
+    catalog.learn(coins)
+    assert catalog.base("atom") is catalog.base("Atom")
+    catalog._add(named(5, "ATOM", 1))
+    base = catalog.base("ATOM")
+    assert base is not None
+    assert (base.currency.id, base.also) == (5, (3794, 77))
+    catalog.learn(coins)
+    base = catalog.base("ATOM")
+    assert base is not None
+    assert base.currency.id == 3794
+
+
+def test_a_base_without_namesakes_has_none_beside_it(catalog: Catalog) -> None:
     catalog.learn([named(1, "BTC", 1)])
-    base = symbols.base("btc")
+    base = catalog.base("btc")
     assert base is not None
     assert base.also == ()
 
 
-def test_a_symbol_that_only_inactive_ones_have_names_nothing(catalog: Catalog, symbols: Symbols) -> None:
+def test_a_symbol_that_only_inactive_ones_have_names_nothing(catalog: Catalog) -> None:
     catalog.learn([named(5, "GONE", is_active=False), named(6, "gone", is_active=False)])
-    assert symbols.base("GONE") is None
-    assert symbols.target("GONE") is None
+    assert catalog.base("GONE") is None
+    assert catalog.target("GONE") is None
 
 
-def test_a_target_is_the_fiat_currency_before_any_coin_of_its_code(
-    catalog: Catalog, symbols: Symbols
-) -> None:
+def test_a_target_is_the_fiat_currency_before_any_coin_of_its_code(catalog: Catalog) -> None:
     euro = named(2790, "EUR", kind=CurrencyKind.FIAT)
     catalog.learn([named(1, "EUR", 1), named(2, "ETH", 2), euro])
-    assert symbols.target("eur") == euro
-    base = symbols.base("eur")
+    assert catalog.target("eur") == euro
+    base = catalog.base("eur")
     assert base is not None
     assert (base.currency.id, base.also) == (1, (2790,))
-    coin_wanted = symbols.target("eth")
+    coin_wanted = catalog.target("eth")
     assert coin_wanted is not None
     assert coin_wanted.id == 2
 
 
-async def test_the_dollar_of_an_empty_store_can_be_wanted(catalog: Catalog, symbols: Symbols) -> None:
+async def test_the_dollar_of_an_empty_store_can_be_wanted(catalog: Catalog) -> None:
     await catalog.load()
-    dollar = symbols.target("usd")
+    dollar = catalog.target("usd")
     assert dollar is not None
     assert dollar.id == USD_ID
     assert not catalog.is_loaded
@@ -178,7 +181,7 @@ async def test_what_is_known_is_not_sought(rig: Rig) -> None:
 async def test_a_newcomer_is_there_when_the_renewal_has_ended(rig: Rig) -> None:
     rig.worker.newcomers = (coin(42, "NEW", 7),)
     assert await seek(rig, "new") is None
-    base = rig.api.symbols.base("NEW")
+    base = rig.api.catalog.base("NEW")
     assert base is not None
     assert base.currency.id == 42
     (command,) = rig.worker.renewals
@@ -197,11 +200,11 @@ async def test_many_unknown_symbols_of_many_requests_cost_one_renewal(rig: Rig) 
 async def test_a_symbol_that_only_inactive_ones_have_is_sought_for_it_may_have_a_new_bearer(rig: Rig) -> None:
     await rig.advance(seconds=1)
     await renew_catalog(rig, coin(1, "BTC", 1))
-    await until(lambda: rig.api.symbols.base("DUP") is None)
+    await until(lambda: rig.api.catalog.base("DUP") is None)
     assert len(rig.api.catalog.named("DUP")) == 2
     rig.worker.newcomers = (coin(43, "DUP"),)
     assert await seek(rig, "DUP") is None
-    base = rig.api.symbols.base("DUP")
+    base = rig.api.catalog.base("DUP")
     assert base is not None
     assert (base.currency.id, base.also) == (43, (5, 6))
 
@@ -219,7 +222,7 @@ async def test_what_a_renewal_did_not_bring_is_unknown_for_a_minute(rig: Rig) ->
 async def test_a_renewal_that_brings_a_symbol_ends_its_being_unknown(rig: Rig) -> None:
     await seek(rig, "NEW")
     await renew_catalog(rig, coin(42, "NEW", 1))
-    await until(lambda: rig.api.symbols.base("NEW"))
+    await until(lambda: rig.api.catalog.base("NEW"))
     assert await seek(rig, "NEW") is None
     assert len(rig.worker.renewals) == 1
 
@@ -256,7 +259,7 @@ async def test_a_failure_is_not_remembered(rig: Rig) -> None:
     rig.worker.renewal_failure = None
     rig.worker.newcomers = (coin(42, "NEW", 1),)
     assert await seek(rig, "NEW") is None
-    assert rig.api.symbols.base("NEW")
+    assert rig.api.catalog.base("NEW")
 
 
 async def test_who_may_not_ask_does_not(rig: Rig) -> None:

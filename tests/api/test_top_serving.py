@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from api import encoded
-from api.known_paths import MOST
+from api.known_paths import LONGEST_PATH, MOST
 from api.top import encoded_lists
 from api.top.formats import ENCODINGS, Format
 from shared.domain.currency import CurrencyKind
@@ -91,8 +91,8 @@ async def test_paths_are_remembered_within_a_bound(rig: Rig) -> None:
     for number in range(MOST + 10):
         rig.api.top.paths.learn(f"/{number}", wanted)
     assert len(rig.api.top.paths) == MOST
-    rig.api.top.paths.learn("/" + "a" * 300, wanted)
-    assert rig.api.top.paths.get("/" + "a" * 300) is None
+    rig.api.top.paths.learn("/" + "a" * LONGEST_PATH, wanted)
+    assert rig.api.top.paths.get("/" + "a" * LONGEST_PATH) is None
 
 
 async def test_encoded_lists_are_kept_within_a_bound(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,17 @@ async def test_a_wrong_setting_stops_the_start_with_one_line(name: str, tmp_path
     assert len(text.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", ["api", "worker", "standalone"])
+async def test_help_is_shown_and_nothing_is_started(name: str, tmp_path: Path) -> None:
+    running = await Running.start(name, "-m", name, "--help", folder=tmp_path, env={})
+    try:
+        code = await asyncio.wait_for(running.process.wait(), 20)
+    finally:
+        await running.kill()
+    assert code == 0
+    assert running.log_text().startswith(f"usage: python -m {name}")
+
+
 async def test_a_database_that_is_away_is_waited_for_in_plain_words_without_its_password(
     tmp_path: Path,
 ) -> None:

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.currency import CurrencyKind
 from shared.domain.schedule import ScheduleState
 from shared.domain.visit import FailureKind, VisitOutcome, VisitReason
-from shared.errors import StorageUnavailable
+from shared.errors import StorageUnavailable, UpstreamBroken
 from shared.messages import CatalogStored, Fact, RefreshFailed, RenewCatalog, Role
 from shared.opening import World
 from tests.waiting import until
 from tests.worker.test_commands import consuming, submit
 from tests.worker.test_consumer import Listener, command
 from tests.worlds import Upstreams, small_world
-from worker.catalog_visit import ON_DEMAND, PAUSE
+from worker.catalog_visit import ON_DEMAND, PAUSE, visit_catalog
 from worker.commands.catalog import LEASE, CatalogRenewal
 from worker.jobs.catalog import renew_catalog
 
@@ -140,6 +141,17 @@ async def test_an_attempt_of_the_daily_job_counts_too(world: World, upstreams: U
     calls = await upstreams.calls(MAP)
     assert failure_in(await renewed(at(world, now + 50 * SECOND))) == (FailureKind.NOT_TRIED, 10)
     assert await upstreams.calls(MAP) == calls
+
+
+async def test_an_attempt_at_the_fiat_currencies_alone_does_not_count(
+    world: World, upstreams: Upstreams
+) -> None:
+    now = world.clock()
+    await upstreams.fault(path="fiat", kind="status", code=500)
+    failure = await visit_catalog(at(world, now), CurrencyKind.FIAT, reason=VisitReason.POLL, time_left=LONG)
+    assert isinstance(failure, UpstreamBroken)
+    assert isinstance((await renewed(at(world, now + SECOND)))[0], CatalogStored)
+    assert await upstreams.calls(MAP) == 1
 
 
 async def test_a_renewal_after_one_that_failed_ends_the_pause(world: World, upstreams: Upstreams) -> None:

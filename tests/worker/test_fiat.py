@@ -2,7 +2,7 @@
 
 from datetime import UTC, timedelta
 
-from shared.domain.currency import USD_ID, CurrencyKind
+from shared.domain.currency import USD_ID, Currency, CurrencyKind
 from shared.domain.rate import Rate
 from shared.domain.schedule import Every
 from shared.domain.visit import VisitReason
@@ -11,6 +11,7 @@ from shared.settings import read_settings
 from tests.worlds import Upstreams
 from worker.jobs.catalog import renew_catalog
 from worker.jobs.fiat import FIAT, poll_fiats
+from worker.tracked import fiats
 
 EURO, RUBLE = 2790, 2806
 
@@ -97,6 +98,19 @@ async def test_a_rate_of_before_the_weekend_is_confirmed_until_there_is_a_newer_
     sunday = (await rates(world))[EURO]
     assert (sunday.id, sunday.observed_at) == (friday.id, friday.observed_at)
     assert sunday.fetched_at > friday.fetched_at
+
+
+def test_only_active_fiat_currencies_that_have_a_price_are_polled() -> None:
+    def one(number: int, kind: CurrencyKind, *, is_active: bool = True) -> Currency:
+        return Currency(id=number, name="N", symbol="N", slug="n", rank=None, is_active=is_active, kind=kind)
+
+    catalog = [
+        one(1, CurrencyKind.CRYPTO),
+        one(EURO, CurrencyKind.FIAT),
+        one(RUBLE, CurrencyKind.FIAT, is_active=False),
+        one(USD_ID, CurrencyKind.FIAT),
+    ]
+    assert fiats(catalog) == {EURO}
 
 
 def test_the_poll_follows_its_own_schedule() -> None:

@@ -18,6 +18,7 @@ from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
 from shared.visitor import Visitor
 from tests.worker.rankings import ranking_of, visit
+from tests.worker.test_consumer import Listener
 from tests.worlds import Upstreams, small_world
 from worker.jobs import JOBS
 from worker.jobs.catalog import renew_catalog
@@ -92,6 +93,16 @@ async def test_a_poll_covers_the_top_in_one_call(world: World, upstreams: Upstre
     assert len(rates) == 20
     visit = (await world.storage.visits(limit=1))[0]
     assert (visit.reason, visit.outcome, visit.rates_stored) == (VisitReason.POLL, VisitOutcome.DONE, 20)
+
+
+async def test_a_poll_announces_its_rates(world: World) -> None:
+    await renew_catalog(world)
+    listener = await Listener(world).open()
+    assert await poll_prices(world) is not None
+    fact = await listener.next()
+    assert isinstance(fact, RatesStored)
+    assert set(fact.stored) == set(await world.storage.last_rates())
+    assert len(fact.stored) == 20
 
 
 async def test_a_named_currency_that_did_not_come_is_asked_for_by_id(tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ async def test_demand_older_than_the_hours_that_it_keeps_warm_is_over(world: Wor
     assert what.named == {young}
 
 
+async def test_demand_of_a_clock_that_was_far_ahead_keeps_nothing_warm(world: World) -> None:
+    await renew_catalog(world)
+    catalog = await world.storage.catalog()
+    near, far, *_ = ids_below_the_top(catalog)
+    await ask(world, near, at=world.clock() + timedelta(seconds=30))
+    await ask(world, far, at=world.clock() + HOUR)
+    assert (await covered(world, catalog, None)).named == {near}
+
+
 async def test_with_no_hours_nothing_is_kept_warm(tmp_path: Path) -> None:
     async with small_world(tmp_path, warm_hours=0) as (world, _):
         await renew_catalog(world)

@@ -1,13 +1,16 @@
-"""Profiles: supplies, tags and links of what is tracked or in demand, renewed when they are a day old.
+"""Profiles: supplies, tags and links of what the price polls cover, renewed when they are a day old.
 
 What they cost: at CoinMarketCap a hundred currencies are two credits, one for tags and links and one for the supplies, and
-one currency is two credits as well. 200 tracked ones are 4 credits a day, 120 a month. The job looks every 5 minutes, so that
-a newcomer need not wait for long, and asks only for what is due; after it has asked it keeps quiet for as long as polls
-of ten times the credits would, so all of it takes hardly more than a tenth of what polls may spend of the month: with the
-free plan's 15,000 credits newcomers wait for about an hour at most, and where a budget is small, profiles grow older than a day.
+one currency is two credits as well. 200 tracked ones are 4 credits a day, 120 a month. The job looks every minute, so that
+a newcomer need not wait for long, and asks for those first that were never asked for. Before each hundred it must have kept
+quiet for as long as polls of ten times the credits would, so all of it takes hardly more than a tenth of what polls may
+spend of the month: with the free plan's 15,000 credits a newcomer waits for about an hour at most, a hundred others with
+it. Where a budget is small, profiles grow older than a day.
+
+No rate depends on profiles, so calls that fail close their source to nobody else.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +20,8 @@ from shared.domain.currency import Currency, CurrencyKind, CurrencyProfile, merg
 from shared.domain.rate import MAX_AHEAD
 from shared.domain.schedule import Every
 from shared.domain.visit import VisitReason
-from shared.errand import Deadline, attempts_for
-from shared.errors import FreshrateError, NotTried, UpstreamError, UpstreamRejected
+from shared.errand import Deadline
+from shared.errors import FreshrateError, NotTried, UpstreamMalformed, UpstreamRejected
 from shared.messages import CatalogStored, Role
 from shared.opening import World
 from shared.ports import ProfileSource
@@ -26,15 +29,13 @@ from worker.announce import announce
 from worker.catalog import PATIENCE, loaded_catalog
 from worker.job import Job
 from worker.plain_visit import PlainVisit, plain_visit
-from worker.tracked import MOST_WARM, tracked
+from worker.tracked import covered
 
 log = structlog.get_logger(__name__)
 
 OLDEST = timedelta(hours=24)
 CHUNK = 100
-"""Currencies of one visit: what one credit buys. So by id none is dearer than from a listing, which may miss some."""
-MOST_IN_DEMAND = 2 * MOST_WARM
-"""Those that are warm, and as many that are tracked anyhow."""
+"""Currencies of one visit: what one credit buys."""
 MOST_AT_ONCE = 500
 """In one run: ten calls of CoinMarketCap's thirty a minute."""
 SHARE = 10
@@ -43,6 +44,9 @@ ASKED = "profiles asked"
 """Stands among the schedules: `done_at` is when credits were last spent."""
 TIME_LIMIT = timedelta(seconds=40)
 """With the storing it fits into the job's lease."""
+INTERVAL = timedelta(minutes=1)
+
+Answers = Sequence[Mapping[int, CurrencyProfile]]
 
 
 @dataclass(slots=True)
@@ -54,8 +58,7 @@ class _Run:
 
 
 async def renew_profiles(world: World, *, patience: timedelta = PATIENCE) -> datetime | None:
-    """Whatever a source does not give is kept as empty, so it is not asked for again before a day is over; but only where it
-    answered."""
+    """Done where nothing is due any more: neither held back by the budget, nor left for the next run, nor failed."""
     catalog = await loaded_catalog(world.storage, patience=patience)
     if not catalog:
         log.warning("no profiles before the catalog is loaded")
@@ -63,9 +66,9 @@ async def renew_profiles(world: World, *, patience: timedelta = PATIENCE) -> dat
     started_at = world.clock()
     source = next((one for one in world.sources if isinstance(one, ProfileSource)), None)
     due = await _due(world, catalog)
-    if source is None or not due or await _must_wait(world, source, due):
+    if source is None or not due:
         return started_at
-    run = await _renew_in_chunks(world, source, due)
+    run = await _renew_in_chunks(world, source, due[:MOST_AT_ONCE])
     if run.renewed:
         log.info("profiles renewed", currencies=run.renewed, due=len(due))
         await announce(world.queue, [CatalogStored(currencies=len(catalog))])
@@ -74,11 +77,24 @@ async def renew_profiles(world: World, *, patience: timedelta = PATIENCE) -> dat
     return started_at if run.renewed == len(due) else None
 
 
+async def _due(world: World, catalog: Sequence[Currency]) -> list[int]:
+    """Of what the price polls cover: first what was never asked for."""
+    now = world.clock()
+    what = await covered(world, catalog, await world.storage.last_ranking(now=now))
+    crypto = {one.id for one in catalog if one.kind is CurrencyKind.CRYPTO}
+    return await world.storage.profiled_before(now - OLDEST, crypto.intersection(what.all), now=now)
+
+
 async def _renew_in_chunks(world: World, source: ProfileSource, due: Sequence[int]) -> _Run:
-    """Of a chunk that fails nothing is known, and the next one may succeed all the same."""
+    """As many as the month bears by now. Where an answer was bad nothing is known of its chunk, and the next one may be good
+    all the same; any other failure would be that of the next one too."""
     run, deadline = _Run(), Deadline.within(TIME_LIMIT)
+    quiet = await _quiet(world)
     for start in range(0, len(due), CHUNK):
         chunk = due[start : start + CHUNK]
+        credits = run.credits + _credits(source, chunk)
+        if quiet < await world.upstream.poll_interval(source, SHARE * credits):
+            break
         try:
             await _renew(world, source, chunk, deadline, run)
         except NotTried as error:
@@ -86,54 +102,54 @@ async def _renew_in_chunks(world: World, source: ProfileSource, due: Sequence[in
             break
         except FreshrateError as error:
             log.warning("profiles not renewed", currencies=len(chunk), error=str(error))
-            if not isinstance(error, UpstreamError):
+            if not isinstance(error, UpstreamRejected | UpstreamMalformed):
                 break
     return run
 
 
-async def _due(world: World, catalog: Sequence[Currency]) -> list[int]:
-    """What somebody asked for of late comes first, and of that what was never asked for at a source."""
-    now = world.clock()
-    asked_within = max(OLDEST, timedelta(hours=world.settings.warm_hours))
-    ranking = await world.storage.last_ranking(now=now)
-    crypto = {one.id for one in catalog if one.kind is CurrencyKind.CRYPTO}
-    in_demand = crypto.intersection(
-        await world.storage.in_demand_since(now - asked_within, limit=MOST_IN_DEMAND)
-    )
-    others = crypto.intersection(tracked(catalog, world.settings, ranking).all) - in_demand
-    due = [
-        *await world.storage.profiled_before(now - OLDEST, in_demand),
-        *await world.storage.profiled_before(now - OLDEST, others),
-    ]
-    return due[:MOST_AT_ONCE]
-
-
-async def _must_wait(world: World, source: ProfileSource, due: Collection[int]) -> bool:
-    """Whether the month does not bear another visit yet."""
+async def _quiet(world: World) -> timedelta:
+    """How long no credits were spent."""
     last = (await world.storage.schedule_state(ASKED)).done_at
-    credits = sum(call.credits for call in source.profiles(due, {}))
-    pause = await world.upstream.poll_interval(source, SHARE * credits)
-    return last is not None and -MAX_AHEAD <= world.clock() - last < pause
+    elapsed = timedelta.max if last is None else world.clock() - last
+    # A clock that was far ahead when it was noted holds nobody back.
+    return elapsed if elapsed >= -MAX_AHEAD else timedelta.max
+
+
+def _credits(source: ProfileSource, currency_ids: Collection[int]) -> int:
+    return sum(call.credits for call in source.profiles(currency_ids))
 
 
 async def _renew(
     world: World, source: ProfileSource, chunk: Sequence[int], deadline: Deadline, run: _Run
 ) -> None:
-    calls = source.profiles(chunk, {})
-    await world.upstream.require(source, calls=len(calls), credits=sum(call.credits for call in calls))
+    """What no answer tells of is taken for asked all the same, so that it waits for its turn, a day later."""
+    calls = len(source.profiles(chunk))
+    await world.upstream.require(source, calls=calls, credits=_credits(source, chunk), is_vital=False)
     async with plain_visit(world, source, f"profiles of {len(chunk)}", VisitReason.POLL) as visit:
         try:
-            profiles = await _asked(visit, source, chunk, deadline)
+            answers = await _asked(visit, source, chunk, deadline)
         finally:
             run.credits += visit.credits
-        everything = {one: profiles.get(one, CurrencyProfile()) for one in chunk}
-        await world.storage.record_profiles(everything, profiled_at=world.clock())
+        stored = await world.storage.descriptions(chunk)
+        known = {one: description.profile for one, description in stored.items()}
+        await world.storage.record_profiles(_renewed(chunk, answers, known), profiled_at=world.clock())
     run.renewed += len(chunk)
+
+
+def _renewed(
+    chunk: Sequence[int], answers: Answers, known: Mapping[int, CurrencyProfile]
+) -> dict[int, CurrencyProfile]:
+    """A currency that all the answers tell of gets what they say, and loses what they no longer say. One that is lacking in
+    an answer keeps what is known wherever the others say nothing: a gap in an answer is no news."""
+    told = merged_profiles(answers)
+    whole = set(told).intersection(*answers)
+    completed = merged_profiles([told, known])
+    return {one: (told if one in whole else completed).get(one, CurrencyProfile()) for one in chunk}
 
 
 async def _asked(
     visit: PlainVisit, source: ProfileSource, currency_ids: Sequence[int], deadline: Deadline
-) -> dict[int, CurrencyProfile]:
+) -> Answers:
     """One that the source rejects fails the whole call, so the others are asked for once more without it."""
     try:
         return await _answers(visit, source, currency_ids, deadline)
@@ -146,19 +162,17 @@ async def _asked(
 
 async def _answers(
     visit: PlainVisit, source: ProfileSource, currency_ids: Sequence[int], deadline: Deadline
-) -> dict[int, CurrencyProfile]:
-    attempts = attempts_for(VisitReason.POLL, sources_left=1)
-    return merged_profiles(
-        [
-            await visit.ask(call, time_left=deadline.time_left(), attempts=attempts)
-            for call in source.profiles(currency_ids, {})
-        ]
-    )
+) -> Answers:
+    return [
+        await visit.ask(call, time_left=deadline.time_left(), attempts=1, is_vital=False)
+        for call in source.profiles(currency_ids)
+    ]
 
 
 PROFILES = Job(
     name="profiles",
     role=Role.PRICING,
-    schedule=lambda _settings: Every(timedelta(minutes=5)),
+    schedule=lambda _settings: Every(INTERVAL),
     run=renew_profiles,
+    retry=INTERVAL,
 )

@@ -1,4 +1,4 @@
-"""CoinMarketCap's coins as profiles: tags and links as its info has them, tags and supplies as its quotes and listings do.
+"""CoinMarketCap's coins as profiles: tags and links as its info has them, tags and supplies as its quotes do.
 
 All are read alike, and what an answer does not have stays empty. A tag is a text, or in quotes an object with a slug. A
 supply of 0 is handed on: for some coins it means that CoinMarketCap does not know it, but it does not say for which.
@@ -7,7 +7,7 @@ Links are written by the coins' owners and shown by who knows what, so only plai
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from shared.domain.currency import CurrencyProfile
 from shared.errors import UpstreamMalformed
 from shared.ports import Parsed, UpstreamAnswer
-from shared.sources.coinmarketcap.answers import Contents, contents_of
 from shared.sources.coinmarketcap.quotes import coins_of, contents_about, id_of
 from shared.sources.values import amount_or_none, text_from
 
@@ -35,15 +34,7 @@ Profiles = dict[int, CurrencyProfile]
 
 def parse_profiles(asked: tuple[int, ...], answer: UpstreamAnswer) -> Parsed[Profiles]:
     """Of info or quotes, which are asked for by id."""
-    return _parsed(asked, contents_about(asked, answer))
-
-
-def parse_listed_profiles(asked: Collection[int], answer: UpstreamAnswer) -> Parsed[Profiles]:
-    """`asked`: those of the listing that are wanted. A profile of the others would lack what the info says of them."""
-    return _parsed(asked, contents_of(answer))
-
-
-def _parsed(asked: Collection[int], contents: Contents) -> Parsed[Profiles]:
+    contents = contents_about(asked, answer)
     wanted = frozenset(asked)
     profiles: Profiles = {}
     has_coins = False

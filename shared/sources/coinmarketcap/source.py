@@ -1,7 +1,8 @@
 """CoinMarketCap as pure functions: which calls cover which currencies, and how their answers are read.
 
-Prices and supplies come from quotes or from a listing. A listing is cut by the source's order of now, while the ranks that plan it may be from yesterday: a currency that has
-slipped below its end is missing from the answer, and whoever needs it asks for its quote.
+Prices come from quotes or from a listing. A listing is cut by the source's order of now, while the ranks that plan it may
+be from yesterday: a currency that has slipped below its end is missing from the answer, and whoever needs it asks for its
+quote.
 
 With a key the calls go to the Pro API; without one to the keyless API, the same under the prefix `/public-api`.
 """
@@ -25,7 +26,7 @@ from shared.sources.coinmarketcap.coverage import (
     credits_for,
     parts,
 )
-from shared.sources.coinmarketcap.profiles import parse_listed_profiles, parse_profiles
+from shared.sources.coinmarketcap.profiles import parse_profiles
 from shared.sources.coinmarketcap.quotes import parse_listing, parse_quotes
 from shared.sources.coinmarketcap.ranking import parse_ranking
 
@@ -68,18 +69,13 @@ class CoinMarketCap:
             for part in parts(currency_ids, ranks)
         ]
 
-    def profiles(
-        self, currency_ids: Collection[int], ranks: Mapping[int, int]
-    ) -> list[Call[dict[int, CurrencyProfile]]]:
-        """Tags and links by id, and the supplies of the same listings and quotes that hold prices."""
+    def profiles(self, currency_ids: Collection[int]) -> list[Call[dict[int, CurrencyProfile]]]:
+        """Tags and links from the info, and supplies from the quotes that hold prices too. All by id: a listing is no cheaper
+        for the hundred of a call, and may lack some."""
+        asked = batches(currency_ids)
         return [
-            *map(self._info, batches(currency_ids)),
-            *(
-                self._listing(part, partial(parse_listed_profiles, part.currency_ids))
-                if part.length
-                else self._quotes(part, partial(parse_profiles, part.currency_ids))
-                for part in parts(currency_ids, ranks)
-            ),
+            *map(self._info, asked),
+            *(self._quotes(part, partial(parse_profiles, part.currency_ids)) for part in asked),
         ]
 
     def ranking(self, length: int) -> list[Call[RankingPage]]:

@@ -2,6 +2,9 @@
 
 `rates` says how much of each currency a euro buys, and never holds the euro itself. Errors are a status and
 `{"message"}`. The central bank sets rates once per working day: on other days an answer carries the date of an earlier one.
+
+An answer has a date and no time, so the rates of a day count as published at 16:00 in Frankfurt. Where they come before
+15:59 they are refused as of the future, and the first poll after it gets them.
 """
 
 import re
@@ -11,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.domain.money import decimal_from, price_from, quotient
+from shared.domain.money import decimal_from, kept_quotient, price_from
 from shared.domain.rate import Observation
 from shared.errors import UpstreamMalformed
 from shared.ports import Parsed, Quotes, UpstreamAnswer
@@ -46,7 +49,9 @@ def parse_rates(source: str, asked: Collection[int], answer: UpstreamAnswer) -> 
         if symbol != BASE and symbol not in per_euro:
             continue
         try:
-            price = dollars if symbol == BASE else price_from(quotient(dollars, _number(per_euro, symbol)))
+            price = (
+                dollars if symbol == BASE else price_from(kept_quotient(dollars, _number(per_euro, symbol)))
+            )
         except ValueError as error:
             refused[currency_id] = str(error)
             continue

@@ -6,6 +6,7 @@ import pytest
 
 from shared.domain.currency import FIRST_LOCAL_ID, CurrencyKind
 from shared.domain.identity import DecidedBy, Identity, SourceCoin
+from shared.domain.rate import MAX_AHEAD
 from shared.ports import Storage
 from tests.contract.storage.samples import NOW, SECOND, SOURCE, entry, load_currencies
 
@@ -46,6 +47,24 @@ async def test_demand_moves_forward_only(stocked: Storage) -> None:
     assert await stocked.in_demand_since(LATER, limit=10) == [2, 1]
     await stocked.record_demand({2: NOW})
     assert await stocked.in_demand_since(LATER + SECOND, limit=10) == [2]
+
+
+async def test_a_mark_of_a_clock_that_was_far_ahead_counts_when_its_time_has_come(stocked: Storage) -> None:
+    ahead = NOW + MAX_AHEAD
+    await stocked.record_demand({1: ahead, 2: ahead + MICROSECOND, 3: NOW})
+    assert await stocked.in_demand_since(NOW, limit=10, now=NOW) == [1, 3]
+    assert await stocked.in_demand_since(NOW, limit=10, now=NOW + MICROSECOND) == [2, 1, 3]
+    assert await stocked.in_demand_since(NOW, limit=1, now=NOW) == [1]
+
+
+async def test_a_mark_of_a_clock_that_was_far_ahead_is_replaced(stocked: Storage) -> None:
+    ahead = NOW + MAX_AHEAD
+    await stocked.record_demand({1: ahead, 2: ahead + MICROSECOND})
+    await stocked.record_demand({1: NOW, 2: NOW})
+    assert await stocked.in_demand_since(ahead, limit=10) == [2, 1]
+    await stocked.record_demand({1: NOW, 2: NOW}, now=NOW)
+    assert await stocked.in_demand_since(NOW, limit=10) == [1, 2]
+    assert await stocked.in_demand_since(NOW + MICROSECOND, limit=10) == [1]
 
 
 async def test_currencies_that_do_not_exist_and_ids_out_of_range_are_left_out(stocked: Storage) -> None:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.currency import CurrencyKind, CurrencyMetadata, CurrencyProfile
+from shared.domain.rate import MAX_AHEAD
 from shared.ports import Description, Storage
 from tests.contract.storage.samples import NOW, SECOND, entry, load_currencies
 
@@ -122,6 +123,17 @@ async def test_never_asked_for_comes_first_then_the_oldest_then_by_id(storage: S
     assert await storage.profiled_before(NOW, range(8, 0, -1)) == [5, 7, 8, 4, 3, 6]
     just_after = NOW + timedelta(microseconds=1)
     assert await storage.profiled_before(just_after, {1, 2, 3, 5}) == [5, 3, 1, 2]
+
+
+async def test_one_of_a_clock_that_was_far_ahead_counts_as_never_asked_for(storage: Storage) -> None:
+    await load_currencies(storage, 4)
+    ahead, microsecond = NOW + MAX_AHEAD, timedelta(microseconds=1)
+    for moment, currency_id in ((NOW - SECOND, 1), (ahead + microsecond, 2), (ahead, 3)):
+        await storage.record_profiles({currency_id: PROFILE}, profiled_at=moment)
+    everything = range(1, 5)
+    assert await storage.profiled_before(NOW, everything, now=NOW) == [2, 4, 1]
+    assert await storage.profiled_before(NOW, everything, now=NOW + microsecond) == [4, 1]
+    assert await storage.profiled_before(NOW, everything) == [4, 1]
 
 
 async def test_a_renewal_of_the_catalog_leaves_profiles_alone(storage: Storage) -> None:

@@ -12,6 +12,7 @@ from shared.domain.money import (
     SMALLEST_PRICE,
     amount_from,
     decimal_from,
+    kept_quotient,
     plain,
     price_from,
     quotient,
@@ -136,12 +137,20 @@ def test_a_price_survives_the_way_to_text_and_back(price: Decimal) -> None:
         ("1", "8", "0.125"),
         ("10000000000000000000000000005", "10", "1000000000000000000000000000"),
         ("10000000000000000000000000015", "10", "1000000000000000000000000002"),
+        ("1.50", "0.5", "3"),
+        ("1200", "1", "1200"),
         ("1e30", "1e-30", "1" + "0" * 60),
         ("0", "7", "0"),
     ],
 )
 def test_a_quotient_has_28_digits_and_ends_half_to_even(dividend: str, divisor: str, expected: str) -> None:
     assert plain(quotient(Decimal(dividend), Decimal(divisor))) == expected
+
+
+@given(st.decimals(min_value=Decimal("0.00001"), max_value=Decimal(100_000), places=5))
+def test_rates_of_a_third_currency_give_back_the_rate_between_two(rate: Decimal) -> None:
+    dollars = Decimal("1.1547")
+    assert quotient(dollars, kept_quotient(dollars, rate)) == rate
 
 
 def test_a_quotient_does_not_depend_on_the_context_around_it() -> None:

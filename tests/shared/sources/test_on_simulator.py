@@ -207,7 +207,7 @@ async def test_a_rate_that_is_nonsense_spoils_no_other(
 
 
 async def test_a_profile_has_supplies_tags_and_links(simulator: Client) -> None:
-    calls = COINMARKETCAP.profiles([1, 1027], {})
+    calls = COINMARKETCAP.profiles([1, 1027])
     profiles = merged_profiles([await ask(simulator, COINMARKETCAP, call) for call in calls])
     assert [call.what for call in calls] == ["info of 2", "quotes of 2"]
     assert profiles.keys() == {1, 1027}

@@ -60,9 +60,14 @@ async def ask(
     attempts: int = 1,
     credits: int = 1,
     time_left: timedelta = PLENTY,
+    is_vital: bool = True,
 ) -> Reply[str]:
     return await upstream.ask(
-        source, call(by_status, credits=credits), time_left=time_left, attempts=attempts
+        source,
+        call(by_status, credits=credits),
+        time_left=time_left,
+        attempts=attempts,
+        is_vital=is_vital,
     )
 
 

@@ -1,6 +1,5 @@
 """What CoinMarketCap tells of its coins beside their prices."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -9,14 +8,12 @@ from hypothesis import strategies as st
 
 from shared.domain.currency import CurrencyProfile, merged_profiles
 from shared.errors import UpstreamError, UpstreamLimited, UpstreamMalformed, UpstreamRejected
-from shared.ports import Call, Parsed, ProfileSource, UpstreamAnswer
+from shared.ports import Call, ProfileSource, UpstreamAnswer
 from shared.sources.coinmarketcap import CoinMarketCap
-from shared.sources.coinmarketcap.profiles import Profiles, parse_listed_profiles, parse_profiles
+from shared.sources.coinmarketcap.profiles import Profiles, parse_profiles
 from tests.shared.sources.coinmarketcap.answers import coin, error, good, raw, recorded, unmarked
 
-Read = Callable[[tuple[int, ...], UpstreamAnswer], Parsed[Profiles]]
 SOURCE = CoinMarketCap(base_url="https://example.test", api_key="secret")
-BOTH = pytest.mark.parametrize("read", [parse_profiles, parse_listed_profiles])
 
 
 def told(answer: UpstreamAnswer, *asked: int) -> Profiles:
@@ -31,8 +28,8 @@ def links(urls: object) -> dict[str, tuple[str, ...]]:
     return dict(profile(urls=urls).links)
 
 
-def plan(*currency_ids: int, ranks: dict[int, int] | None = None) -> list[Call[Profiles]]:
-    return SOURCE.profiles(currency_ids, ranks or {})
+def plan(*currency_ids: int) -> list[Call[Profiles]]:
+    return SOURCE.profiles(currency_ids)
 
 
 def test_recorded_info_has_tags_and_links() -> None:
@@ -198,26 +195,23 @@ def test_links_of_another_shape_are_none(urls: object) -> None:
     assert links(urls) == {}
 
 
-@BOTH
-def test_only_what_was_asked_for_is_told_and_the_first_of_two(read: Read) -> None:
+def test_only_what_was_asked_for_is_told_and_the_first_of_two() -> None:
     coins = [coin(3), coin(1) | {"tags": ["first"]}, coin(1) | {"tags": ["second"]}]
-    assert read((1, 2), good(coins)).value == {1: CurrencyProfile(tags=("first",))}
+    assert parse_profiles((1, 2), good(coins)).value == {1: CurrencyProfile(tags=("first",))}
 
 
-@BOTH
-def test_a_coin_that_is_junk_fails_no_neighbour(read: Read) -> None:
+def test_a_coin_that_is_junk_fails_no_neighbour() -> None:
     data = {
         "1": [None, 7, "x", {}, {"id": "x"}, {"id": 1, "tags": 5, "urls": 5, "max_supply": {}}],
         "2": coin(2),
     }
-    assert read((1, 2), good(data)).value == {1: CurrencyProfile(), 2: CurrencyProfile()}
+    assert parse_profiles((1, 2), good(data)).value == {1: CurrencyProfile(), 2: CurrencyProfile()}
 
 
-@BOTH
 @pytest.mark.parametrize("data", [[], {}, "x", 7, [1], [{}], {"1": {"name": "no id"}}, [[[]]]])
-def test_an_answer_without_a_single_coin_is_malformed(read: Read, data: object) -> None:
+def test_an_answer_without_a_single_coin_is_malformed(data: object) -> None:
     with pytest.raises(UpstreamMalformed):
-        read((1, 2), good(data))
+        parse_profiles((1, 2), good(data))
 
 
 @pytest.mark.parametrize("answer", [error(400, 400, 'Invalid value for "id"'), good([]), good({})])
@@ -227,44 +221,34 @@ def test_a_single_unknown_id_is_rejected_by_name(answer: UpstreamAnswer) -> None
     assert caught.value.rejected == ("77",)
 
 
-@BOTH
-def test_errors_are_those_of_all_answers(read: Read) -> None:
+def test_errors_are_those_of_all_answers() -> None:
     with pytest.raises(UpstreamLimited):
-        read((1,), error(429, 1008))
+        parse_profiles((1,), error(429, 1008))
 
 
-def test_tags_and_links_come_by_id_and_supplies_with_the_cheapest_calls() -> None:
-    ids = range(1, 151)
-    first, second, listing = plan(*ids, 10**9 + 7, ranks={one: one for one in ids})
-    assert first.path == second.path == "/v2/cryptocurrency/info"
-    assert [(one.what, one.credits) for one in (first, second, listing)] == [
-        ("info of 100", 1),
-        ("info of 50", 1),
-        ("listing of 150", 1),
+def test_tags_and_links_come_with_the_info_and_supplies_with_the_quotes() -> None:
+    ids = tuple(range(1, 151))
+    calls = plan(*ids, 10**9 + 7)
+    assert [(one.what, one.path, one.credits, one.currency_ids) for one in calls] == [
+        ("info of 100", "/v2/cryptocurrency/info", 1, ids[:100]),
+        ("info of 50", "/v2/cryptocurrency/info", 1, ids[100:]),
+        ("quotes of 100", "/v3/cryptocurrency/quotes/latest", 1, ids[:100]),
+        ("quotes of 50", "/v3/cryptocurrency/quotes/latest", 1, ids[100:]),
     ]
-    assert second.params == (
-        ("id", ",".join(map(str, range(101, 151)))),
+    assert calls[1].params == (
+        ("id", ",".join(map(str, ids[100:]))),
         ("skip_invalid", "true"),
         ("aux", "urls,tags"),
     )
-    assert (first.currency_ids, listing.currency_ids) == (tuple(range(1, 101)), tuple(ids))
 
 
-def test_the_calls_for_supplies_are_those_for_prices() -> None:
+def test_the_calls_for_supplies_are_those_for_prices_by_id() -> None:
     ids = [*range(1, 201), 5000, 7000]
-    ranks = {one: one for one in ids[:200]}
-    supplies = SOURCE.profiles(ids, ranks)[3:]
-    prices = SOURCE.plan(ids, ranks, {})
+    supplies = plan(*ids)[3:]
+    prices = SOURCE.plan(ids, {}, {})
     assert [(one.what, one.path, one.params, one.credits, one.currency_ids) for one in supplies] == [
         (one.what, one.path, one.params, one.credits, one.currency_ids) for one in prices
     ]
-
-
-def test_of_a_listing_only_those_are_told_that_were_asked_for() -> None:
-    ranks = {one: one for one in range(1, 151)}
-    listing = plan(*ranks, ranks=ranks)[-1]
-    answer = good([coin(one) | {"max_supply": 21} for one in (2, 151, 7)])
-    assert listing.parse(answer).value == {one: CurrencyProfile(max_supply=Decimal(21)) for one in (2, 7)}
 
 
 @pytest.mark.parametrize("currency_ids", [(), (10**9 + 7,)])
@@ -275,7 +259,7 @@ def test_what_it_cannot_know_is_in_no_call(currency_ids: tuple[int, ...]) -> Non
 def test_without_a_key_the_calls_go_to_the_keyless_api() -> None:
     keyless = CoinMarketCap(base_url="https://example.test")
     assert isinstance(keyless, ProfileSource)
-    assert [call.path for call in keyless.profiles([1], {})] == [
+    assert [call.path for call in keyless.profiles([1])] == [
         "/public-api/v2/cryptocurrency/info",
         "/public-api/v3/cryptocurrency/quotes/latest",
     ]
@@ -310,11 +294,10 @@ json_values = st.recursive(
 )
 
 
-@BOTH
 @given(data=json_values)
-def test_whatever_the_data_are_only_usable_profiles_come_out(read: Read, data: object) -> None:
+def test_whatever_the_data_are_only_usable_profiles_come_out(data: object) -> None:
     try:
-        profiles = read((1, 2), good(data)).value
+        profiles = parse_profiles((1, 2), good(data)).value
     except UpstreamError:
         return
     assert profiles.keys() <= {1, 2}
@@ -324,17 +307,13 @@ def test_whatever_the_data_are_only_usable_profiles_come_out(read: Read, data: o
         assert all(link.startswith("http") for kind in one.links.values() for link in kind)
 
 
-@BOTH
 @given(fields=st.dictionaries(st.sampled_from(["tags", "urls", "max_supply"]), json_values))
-def test_whatever_is_told_of_a_coin_its_neighbour_is_read(read: Read, fields: dict[str, object]) -> None:
+def test_whatever_is_told_of_a_coin_its_neighbour_is_read(fields: dict[str, object]) -> None:
     answer = good([{"id": 1} | fields, {"id": 2, "max_supply": 21}])
-    assert read((1, 2), answer).value[2] == CurrencyProfile(max_supply=Decimal(21))
+    assert parse_profiles((1, 2), answer).value[2] == CurrencyProfile(max_supply=Decimal(21))
 
 
-@BOTH
 @given(body=st.binary(max_size=200), status=st.integers(min_value=100, max_value=599))
-def test_whatever_the_bytes_are_nothing_but_an_upstream_error_comes_out(
-    read: Read, body: bytes, status: int
-) -> None:
+def test_whatever_the_bytes_are_nothing_but_an_upstream_error_comes_out(body: bytes, status: int) -> None:
     with pytest.raises(UpstreamError):
-        read((1, 2), raw(body, status=status))
+        parse_profiles((1, 2), raw(body, status=status))

@@ -16,7 +16,16 @@ from api.memory import RateMemory
 from api.refresh import Refresher
 from shared.domain.rate import Rate
 from shared.domain.times import Clock
-from shared.errors import FreshrateError, NotTried, StorageUnavailable, TooManyRequests
+from shared.errors import (
+    FreshrateError,
+    NotTried,
+    QueueUnavailable,
+    StorageUnavailable,
+    TooManyRequests,
+    WorkerGone,
+)
+
+_NOBODY_TO_ASK = (QueueUnavailable, WorkerGone, TooManyRequests)
 
 
 class Way(IntEnum):
@@ -91,12 +100,13 @@ class Lookup:
         return found
 
     def not_renewed(self, failures: Mapping[int, FreshrateError]) -> dict[int, RateAnswer]:
-        """What memory holds of those that should have been renewed and could not. Whoever has asked too often is told so."""
+        """What memory holds of those that a source should have renewed and did not. Where none could be asked for it, be it that
+        queue or workers are gone or that somebody asks too often, the failure says so instead."""
         now = self._clock().timestamp()
         held = {
             one: self._memory.held(one, now)
             for one, error in failures.items()
-            if not isinstance(error, TooManyRequests)
+            if not isinstance(error, _NOBODY_TO_ASK)
         }
         return {
             one: self._memory.encode(answer.rate, not_renewed=True) for one, answer in held.items() if answer

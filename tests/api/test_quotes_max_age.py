@@ -3,6 +3,7 @@
 import pytest
 
 from shared.domain.visit import FailureKind
+from shared.errors import QueueUnavailable
 from tests.api.conftest import StartRig
 from tests.api.quotes import (
     BTC,
@@ -89,7 +90,9 @@ async def test_what_was_never_known_and_cannot_be_had_has_no_price_beside_what_c
     }
 
 
-async def test_without_a_worker_what_is_known_is_stale_and_not_from_upstream(market: Rig) -> None:
+async def test_where_the_source_is_left_alone_what_is_known_is_stale_and_not_from_upstream(
+    market: Rig,
+) -> None:
     await trade(market, BTC)
     await market.advance(seconds=5)
     market.worker.failure = FailureKind.NOT_TRIED
@@ -100,6 +103,13 @@ async def test_without_a_worker_what_is_known_is_stale_and_not_from_upstream(mar
         "true",
         "5",
     )
+
+
+async def test_where_nobody_can_be_asked_max_age_is_a_failure(market: Rig) -> None:
+    await trade(market, BTC)
+    market.api.refresher.lose_queue(QueueUnavailable())
+    assert (await market.headers(f"{PATH}?symbol=BTC&max_age=0"))[0] == 503
+    assert (await market.headers(f"{PATH}?symbol=BTC"))[0] == 200
 
 
 async def test_past_the_limit_what_needs_no_worker_is_answered_beside_what_does(start: StartRig) -> None:

@@ -25,6 +25,7 @@ from tests.e2e.processes import ROOT, Running, Stack
 from tests.e2e.test_rates import catalog_ready, get
 from tests.e2e.test_standalone import start
 from tests.waiting import until
+from worker.jobs import JOBS
 
 CURRENCIES = (1, 1027)
 SQLITE = {"COINMARKETCAP_CALLS_PER_MINUTE": "0", "REFRESHES_PER_MINUTE": "0", "TRACKED_TOP": "20"}
@@ -71,6 +72,16 @@ async def refreshing(http: aiohttp.ClientSession, running: Running) -> AsyncIter
 async def jobs_done(worker: Running) -> None:
     for event in ("upkeep done", "catalog renewed"):
         await worker.logged(event)
+
+
+async def every_job_done(file: Path) -> None:
+    """Of a process with all roles: after that nothing is written by itself for a while."""
+
+    async def is_done() -> bool:
+        done = {row[0] for row in sqlite_rows(file)["schedules"] if row[1] is not None}
+        return done >= {job.name for job in JOBS}
+
+    await until(is_done, seconds=20, what="every job")
 
 
 def tool(name: str) -> str:
@@ -194,7 +205,7 @@ async def test_a_backup_of_sqlite_brings_back_every_row_and_the_same_answers(
     try:
         await running.ready("/api/lastrate/1/")
         await refresh(http, running, 3)
-        await jobs_done(running)
+        await every_job_done(tmp_path / "data" / "freshrate.db")
         code, words = await back_up(tmp_path, tmp_path / "backup.db")
         assert code == 0, words
         held = sqlite_rows(tmp_path / "data" / "freshrate.db")

@@ -166,16 +166,17 @@ async def test_an_expected_failure_is_one_line_and_no_traceback(
     rig.api.request_log._stream = stream = io.StringIO()
 
     async def down(*_args: object, **_options: object) -> None:
-        raise StorageUnavailable
+        raise StorageUnavailable("PostgreSQL at db:5432/rates does not answer: TimeoutError")
 
     monkeypatch.setattr(rig.storage, "rates_page", down)
     with capture_logs() as logs:
         body = await rig.get("/api/ratescurrency/", status=503)
     assert body["type"] == "/problems/database-unavailable"
+    assert body["detail"].startswith("The database does not answer. Ask again")
     rig.api.request_log.flush()
     assert logs == []
     (line,) = lines_of(rig, stream.getvalue())
-    assert line["error"] == "StorageUnavailable: The database does not answer."
+    assert line["error"] == "StorageUnavailable: PostgreSQL at db:5432/rates does not answer: TimeoutError"
 
 
 async def test_a_defect_is_500_without_detail_and_a_traceback_in_the_log(

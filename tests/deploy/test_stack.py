@@ -139,6 +139,7 @@ async def test_a_command_that_cannot_be_run_ends_the_start_in_words_and_leaves_n
     child = kept(tmp_path, "", out)
     child.service = replace(child.service, launch=replace(child.service.launch, command=(command,)))
     await assert_cannot_start(child, tmp_path, out, why=why)
+    assert why in out.getvalue()
 
 
 async def test_a_child_that_fails_before_its_command_ends_the_start_in_words_and_leaves_nothing(
@@ -147,6 +148,7 @@ async def test_a_child_that_fails_before_its_command_ends_the_start_in_words_and
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: "a library that knows nothing")
     out = io.StringIO()
     await assert_cannot_start(kept(tmp_path, "", out), tmp_path, out, why="preexec_fn")
+    assert "preexec_fn" in out.getvalue()
 
 
 async def test_a_start_that_fails_like_no_other_ends_in_its_own_error(tmp_path: Path) -> None:

@@ -151,6 +151,10 @@ async def test_a_sqlite_file_with_data_comes_from_0002_to_the_newest(tmp_path: P
         connection.executescript(steps("sqlite", to="0002"))
         connection.executescript(OF_0002.format(time="0", ids="'[1, 2781]'"))
     await check_that_all_is_kept(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            (head_revision(),)
+        ]
 
 
 @pytest.fixture
@@ -165,6 +169,10 @@ async def of_0002(empty_postgresql_url: str) -> str:
 
 async def test_a_postgresql_with_data_comes_from_0002_to_the_newest(of_0002: str) -> None:
     await check_that_all_is_kept(of_0002)
+    connection = await asyncpg.connect(of_0002)
+    version = await connection.fetchval("SELECT version_num FROM alembic_version")
+    await connection.close()
+    assert version == head_revision()
 
 
 async def test_no_table_of_a_postgresql_is_rewritten(of_0002: str) -> None:

@@ -82,6 +82,42 @@ class TooManyRequests(RetryableError):
     default_retry_after = 60.0
 
 
+# An upload
+
+
+class InvalidDeals(FreshrateError):
+    """Something is wrong with the file of deals, or with how it was sent."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = tuple(errors)
+        """What is wrong, each in a line: "line 17: total is not a number: '12,5'"."""
+
+
+class UploadTooLarge(FreshrateError):
+    """The upload is larger than this service takes."""
+
+
+class UnsupportedUpload(FreshrateError):
+    """Send a form (multipart/form-data) with the file field deals, or the file itself as text/csv, neither compressed."""
+
+
+class UploadTooSlow(FreshrateError):
+    """The upload did not arrive in time."""
+
+
+class UploadsBusy(RetryableError):
+    """As many uploads as this process takes at once are being received."""
+
+    default_retry_after = 5.0
+
+
+class NoRoomForUpload(RetryableError):
+    """There is no room for the upload on the disk of this service."""
+
+    default_retry_after = 60.0
+
+
 # What our own servers did
 
 

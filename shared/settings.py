@@ -3,6 +3,7 @@
 A wrong value stops the start with one line that names the variable and what it may be.
 """
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -96,6 +97,9 @@ class Settings(BaseSettings):
     api_port: Annotated[tuple[int, ...], NoDecode] = (8000,)
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
 
+    deals_max_bytes: int = Field(default=268_435_456, ge=1)
+    deals_currency: str = "USD"
+
     worker_roles: Annotated[tuple[Role, ...], NoDecode] = (Role.PRICING, Role.RANKING)
     worker_metrics_port: int = Field(default=9101, ge=0, le=65535)
 
@@ -126,6 +130,13 @@ class Settings(BaseSettings):
         if value == (CRYPTOCOMPARE,):
             raise ValueError("coinmarketcap must be among them: its catalog says which currencies there are")
         return value
+
+    @field_validator("deals_currency")
+    @classmethod
+    def _symbol(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9$]{1,20}", value):
+            raise ValueError("one symbol of the catalog, such as USD, EUR or BTC")
+        return value.upper()
 
     @field_validator("api_port", "worker_roles")
     @classmethod

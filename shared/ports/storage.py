@@ -1,6 +1,6 @@
 """The store, in the domain's verbs. Adapters: `shared.storage` (PostgreSQL, SQLite)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,6 +13,15 @@ from shared.domain.currency import (
     CurrencyKind,
     CurrencyMetadata,
     CurrencyProfile,
+)
+from shared.domain.deals import (
+    DealsBatch,
+    DealsFile,
+    DealsSummary,
+    DealsUpload,
+    PricedDeal,
+    PriceRule,
+    Replacement,
 )
 from shared.domain.identity import Identity
 from shared.domain.page import Cursor, Page
@@ -207,6 +216,41 @@ class Storage(Protocol):
     ) -> Page[Rate]:
         """Newest first by (observed_at, id); `since` inclusive, `until` exclusive, both on observed_at. Cursor key:
         (observed_at in microseconds, id)."""
+
+    # Deals
+
+    async def replace_deals(
+        self, file: DealsFile, columns: Sequence[str], batches: AsyncIterable[DealsBatch]
+    ) -> Replacement:
+        """Makes the deals of this file the deals, in one transaction, and sums them up: readers see the old ones or the new ones,
+        each as a whole. `columns`: those of COLUMNS, in the order of the cells of `batches`.
+
+        Where the current deals are those of the same file, read in the same way (sha256, charset, has_header), `batches` are
+        not asked for, and nothing changes. Of several who replace at once one follows another, over all processes. What
+        `batches` raise passes through, and leaves the old deals. Raises InvalidDeals where the summary would be too long
+        to be kept.
+        """
+
+    async def refuse_deals(self, file: DealsFile, *, error: str) -> DealsUpload:
+        """Notes a file with which something is wrong. Of such notes only the newest hundred are kept."""
+
+    async def current_upload(self) -> int | None:
+        """The id of the upload whose deals are the deals; None before the first."""
+
+    async def deals_summary(self) -> DealsSummary | None:
+        """The current upload and its summary, as of one moment; None before the first."""
+
+    async def uploads_page(self, *, cursor: Cursor | None, limit: int) -> Page[DealsUpload]:
+        """The newest first. Cursor key: (id, 0)."""
+
+    async def priced_deals(
+        self, upload_id: int, customers: Sequence[str], rules: Sequence[PriceRule], *, limit: int
+    ) -> list[PricedDeal]:
+        """The deals of these customers, in any order, each with the prices that these rules find for its date; at most `limit`
+        of them. None of them where that upload is not the current one any more."""
+
+    async def forget_replaced_deals(self) -> int:
+        """Deletes the deals of uploads that are not current, of which nobody can ask any more, and says how many."""
 
     # Visits and schedules
 

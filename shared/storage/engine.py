@@ -5,7 +5,7 @@ database, and `shared.storage.rows` makes it one. Failures that later may work a
 every method; whatever else the database says is a defect and passes unchanged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from typing import Any, Protocol
@@ -56,6 +56,10 @@ class Engine(Session, Protocol):
 
     @property
     def dialect(self) -> Dialect: ...
+
+    def slices(self, sql: str, *args: object, size: int) -> AsyncGenerator[Sequence[Row]]:
+        """All rows of a statement that only reads, as of one moment, so many at a time: to take them all at once would hold
+        up everybody else. To be closed."""
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Commits at the end of its block, or changes nothing where the block fails."""

@@ -15,6 +15,8 @@ from shared.outage_log import OutageLog
 from shared.ports import Storage
 from shared.settings import Settings
 from shared.storage.address import is_postgresql, place, sqlite_path
+from shared.storage.deals_postgresql import PostgresDealsWriter
+from shared.storage.deals_sqlite import SqliteDealsWriter
 from shared.storage.postgresql import PostgresEngine
 from shared.storage.recording_postgresql import PostgresRateWriter
 from shared.storage.recording_sqlite import SqliteRateWriter
@@ -47,9 +49,9 @@ async def open_storage(
 async def _connected(database: str, patience: timedelta) -> SqlStorage:
     if not is_postgresql(database):
         file = await SqliteEngine.open(sqlite_path(database))
-        return SqlStorage(file, SqliteRateWriter(file))
+        return SqlStorage(file, SqliteRateWriter(file), SqliteDealsWriter(file))
     server = await _awaited_server(database, patience)
-    return SqlStorage(server, PostgresRateWriter(server))
+    return SqlStorage(server, PostgresRateWriter(server), PostgresDealsWriter(server))
 
 
 async def _awaited_server(database: str, patience: timedelta) -> PostgresEngine:

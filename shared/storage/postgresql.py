@@ -9,8 +9,8 @@ which needs the database twice, a quarter of a millisecond.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -121,6 +121,12 @@ class PostgresEngine:
         async with self._connection() as connection:
             return await connection.fetch(sql, *args)
 
+    async def slices(self, sql: str, *args: object, size: int) -> AsyncGenerator[Sequence[Row]]:
+        async with self._connection() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(sql, *args)
+            while rows := await cursor.fetch(size):
+                yield rows
+
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         async with self._connection() as connection:
             return await connection.fetchrow(sql, *args)
@@ -140,7 +146,22 @@ class PostgresEngine:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         async with self._connection() as connection, connection.transaction():
-            yield _PostgresSession(connection)
+            yield PostgresSession(connection)
+
+    @asynccontextmanager
+    async def long_transaction(self, *, seconds: float) -> AsyncIterator["PostgresSession"]:
+        """A transaction, and statements and waits for locks in it, that may take so long together: for bulk work."""
+        async with (
+            self._connection() as connection,
+            _given_up_when_lost(connection, seconds),
+            connection.transaction(),
+        ):
+            limit = f"{seconds * 1000:.0f}ms"
+            await connection.execute(
+                "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)",
+                limit,
+            )
+            yield PostgresSession(connection, seconds=seconds)
 
     async def has_table(self, name: str) -> bool:
         return bool(await self.fetchval("SELECT to_regclass($1) IS NOT NULL", name))
@@ -206,26 +227,67 @@ class PostgresEngine:
         return spare
 
 
-class _PostgresSession:
+class PostgresSession:
     """One connection within a transaction."""
 
-    def __init__(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+    def __init__(
+        self, connection: "PoolConnectionProxy[asyncpg.Record]", *, seconds: float | None = None
+    ) -> None:
+        """`seconds`: of each statement; None for the pool's."""
         self._connection = connection
+        self._seconds = seconds
 
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
-        return await self._connection.fetch(sql, *args)
+        return await self._connection.fetch(sql, *args, timeout=self._seconds)
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
-        return await self._connection.fetchrow(sql, *args)
+        return await self._connection.fetchrow(sql, *args, timeout=self._seconds)
 
     async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - a column of any type
-        return await self._connection.fetchval(sql, *args)
+        return await self._connection.fetchval(sql, *args, timeout=self._seconds)
 
     async def execute(self, sql: str, *args: object) -> int:
-        return _changed(await self._connection.execute(sql, *args))
+        return _changed(await self._connection.execute(sql, *args, timeout=self._seconds))
 
     async def executemany(self, sql: str, args: Sequence[Sequence[object]]) -> None:
-        await self._connection.executemany(sql, args)
+        await self._connection.executemany(sql, args, timeout=self._seconds)
+
+    async def copy_csv(self, table: str, *, columns: Sequence[str], source: AsyncIterable[bytes]) -> int:
+        """How many rows of CSV in UTF-8 were written. What `source` raises ends the COPY at once."""
+        status = await self._connection.copy_to_table(
+            table, source=source, columns=columns, format="csv", timeout=self._seconds
+        )
+        return _changed(status)
+
+
+@asynccontextmanager
+async def _given_up_when_lost(
+    connection: "PoolConnectionProxy[asyncpg.Record]", seconds: float
+) -> AsyncIterator[None]:
+    """Raises TimeoutError after so long, and ConnectionError at once where the connection ends: the driver would wait for
+    ever to send more of a COPY to a server that is gone."""
+    loop = asyncio.get_running_loop()
+    is_lost = False
+
+    def give_up(_connection: object) -> None:
+        nonlocal is_lost
+        is_lost = True
+        # Its time may be over already.
+        with suppress(RuntimeError):
+            limit.reschedule(loop.time())
+
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            connection.add_termination_listener(give_up)
+            yield
+    except TimeoutError as error:
+        if is_lost:
+            raise ConnectionError("the connection was lost") from error
+        raise
+    finally:
+        # The pool has taken a connection that was lost already.
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_termination_listener(give_up)
 
 
 def _is_usable(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:

@@ -8,8 +8,10 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata, CurrencyProfile
+from shared.domain.deals import BigSpender, DealsFile, DealsUpload, PricedDeal, UploadState
 from shared.domain.ranking import Ranking, TopRow
 from shared.domain.rate import Rate
 from shared.domain.schedule import ScheduleState
@@ -167,4 +169,31 @@ def schedule_of(row: Row) -> ScheduleState:
         done_at=maybe_time_of(done_at),
         claimed_for=maybe_time_of(claimed_for),
         claimed_until=maybe_time_of(claimed_until),
+    )
+
+
+def upload_of(row: Row | Sequence[Any]) -> DealsUpload:
+    """id, state, name, size, sha256, charset, has_header, received_at, rows, error."""
+    number, state, name, size, sha256, charset, has_header, received_at, rows, error = row
+    file = DealsFile(
+        name=name,
+        size=size,
+        sha256=sha256,
+        charset=charset,
+        has_header=bool(has_header),
+        received_at=time_of(received_at),
+    )
+    return DealsUpload(id=number, state=UploadState(state), file=file, rows=rows, error=error)
+
+
+def spenders_of(summary: str) -> tuple[BigSpender, ...]:
+    """JSON of [name, spent, items]."""
+    return tuple(BigSpender(name, Decimal(spent), tuple(items)) for name, spent, items in json.loads(summary))
+
+
+def priced_deal_of(row: Row) -> PricedDeal:
+    """customer, total, date, then prices."""
+    customer, total, date, *prices = row
+    return PricedDeal(
+        customer, decimal_of(total), time_of(date), tuple(maybe_decimal_of(one) for one in prices)
     )

@@ -3,20 +3,26 @@
 from shared.ports import Connections
 from shared.storage.allowances import Allowances
 from shared.storage.currencies import Currencies
+from shared.storage.deals import Deals, DealsWriter
 from shared.storage.demand import Demand
+from shared.storage.engine import Engine
 from shared.storage.identities import Identities
 from shared.storage.profiles import Profiles
 from shared.storage.rankings import Rankings
 from shared.storage.rates import Rates
-from shared.storage.recording import Recording
+from shared.storage.recording import RateWriter, Recording
 from shared.storage.schedules import Schedules
 from shared.storage.visits import Visits
 
 
 class SqlStorage(
-    Recording, Rates, Rankings, Currencies, Profiles, Demand, Identities, Visits, Schedules, Allowances
+    Recording, Rates, Rankings, Currencies, Profiles, Demand, Identities, Deals, Visits, Schedules, Allowances
 ):
     """See `shared.ports.Storage`."""
+
+    def __init__(self, engine: Engine, rates: RateWriter, deals: DealsWriter) -> None:
+        super().__init__(engine, rates)
+        self._deals_writer = deals
 
     async def ping(self) -> None:
         await self._engine.fetchval("SELECT 1")

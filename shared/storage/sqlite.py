@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,8 @@ from shared.domain.money import plain
 from shared.domain.times import micros
 from shared.errors import SettingsError, StorageUnavailable
 from shared.ports import Connections
-from shared.storage.engine import Dialect, Row, Session, UnknownReference
+from shared.storage.engine import Dialect, Row, UnknownReference
+from shared.storage.exact_sums import exact_sum
 
 BUSY_MILLISECONDS = 5000
 """Others may hold the file for a moment: a backup, or a person with the sqlite3 shell."""
@@ -72,7 +73,7 @@ def errors_of(path: Path) -> Iterator[None]:
         raise
 
 
-class _SqliteSession:
+class SqliteSession:
     """Statements on one connection, each in one hop to its thread."""
 
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
@@ -101,6 +102,13 @@ class _SqliteSession:
             async with self._connection.executemany(sql, [_bound(one) for one in args]):
                 pass
 
+    async def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Many rows whose values are SQLite's own, for a statement with `?`: to encode them one by one would take longer than to
+        write them."""
+        with errors_of(self._path):
+            async with self._connection.executemany(sql, rows):
+                pass
+
 
 class SqliteEngine:
     """See `shared.storage.engine.Engine`. Writes go through `execute`, `executemany` and `transaction` only."""
@@ -111,8 +119,8 @@ class SqliteEngine:
         self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection, opened: AsyncExitStack
     ) -> None:
         self._path = path
-        self._reader = _SqliteSession(reader, path)
-        self._writer = _SqliteSession(writer, path)
+        self._reader = SqliteSession(reader, path)
+        self._writer = SqliteSession(writer, path)
         self._rollback = writer.rollback
         self._one_writes = asyncio.Lock()
         self._writers = 0
@@ -135,6 +143,14 @@ class SqliteEngine:
         self._check_open()
         return await self._reader.fetch(sql, *args)
 
+    async def slices(self, sql: str, *args: object, size: int) -> AsyncGenerator[Sequence[Row]]:
+        """On a connection of its own: others would see nothing newer on one with a statement at work."""
+        self._check_open()
+        with errors_of(self._path):
+            async with _connection(self._path) as connection, connection.execute(sql, _bound(args)) as cursor:
+                while rows := list(await cursor.fetchmany(size)):
+                    yield rows
+
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         self._check_open()
         return await self._reader.fetchrow(sql, *args)
@@ -153,7 +169,7 @@ class SqliteEngine:
             await session.executemany(sql, args)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self) -> AsyncIterator[SqliteSession]:
         async with self._turn():
             self._check_open()
             try:
@@ -198,6 +214,7 @@ async def _connection(path: Path) -> AsyncIterator[aiosqlite.Connection]:
         for pragma in _PRAGMAS:
             await connection.execute_fetchall(pragma)
         await connection.create_function("set_config", 3, _same_setting)
+        await connection.create_function("exact_sum", 2, exact_sum, deterministic=True)
         yield connection
 
 

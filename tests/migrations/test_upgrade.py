@@ -24,6 +24,7 @@ from shared.domain.times import EPOCH
 from shared.errors import StorageUnavailable
 from shared.settings import Settings
 from shared.storage import open_storage
+from tests.contract.storage.deals import deal, load
 from tests.servers import PROJECT
 from tests.waiting import until
 
@@ -141,6 +142,9 @@ async def check_that_all_is_kept(database: str) -> None:
         assert (await storage.descriptions([1]))[1].profile.tags == ("pow",)
         await storage.record_demand({1: EPOCH, FIRST_LOCAL_ID: EPOCH})
         assert await storage.in_demand_since(EPOCH, limit=9) == [1, FIRST_LOCAL_ID]
+        assert await storage.current_upload() is None
+        upload = await load(storage, deal("anna"))
+        assert await storage.current_upload() == upload.id
     finally:
         await storage.close()
 

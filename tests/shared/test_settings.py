@@ -136,6 +136,10 @@ def test_the_parts_of_the_database_make_a_url_with_quoted_secrets(monkeypatch: p
         ("LOG_LEVEL", "loud"),
         ("TRACKED_TOP", "-1"),
         ("REFRESH_TIMEOUT_SECONDS", "0"),
+        ("DEALS_MAX_BYTES", "0"),
+        ("DEALS_MAX_BYTES", "256M"),
+        ("DEALS_CURRENCY", "US DOLLAR"),
+        ("DEALS_CURRENCY", "USD,EUR"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(
@@ -165,6 +169,12 @@ def test_cryptocompare_alone_is_refused_even_with_a_key(monkeypatch: pytest.Monk
 def test_levels_and_formats_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     assert read_settings().log_level == "warning"
+
+
+def test_the_currency_of_deals_is_a_symbol_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().deals_currency == "USD"
+    monkeypatch.setenv("DEALS_CURRENCY", "eur")
+    assert read_settings().deals_currency == "EUR"
 
 
 def test_no_secret_stands_in_the_settings_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from shared.opening import World
 from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
 from shared.visitor import Visitor
+from tests.contract.storage.deals import deal, load, stored_deals
 from tests.worker.rankings import ranking_of, visit
 from tests.worker.test_consumer import Listener
 from tests.worlds import Upstreams, small_world
@@ -401,6 +402,14 @@ async def test_upkeep_forgets_old_visits_and_keeps_new_ones(world: World) -> Non
         )
     assert await keep_up(world) is not None
     assert len(await world.storage.visits(limit=10)) == 1
+
+
+async def test_upkeep_deletes_the_deals_of_a_replaced_upload(world: World) -> None:
+    for name in ("old.csv", "new.csv"):
+        await load(world.storage, deal("anna"), deal("boris"), name=name)
+    assert await keep_up(world) is not None
+    assert await stored_deals(world.storage) == 2
+    assert await world.storage.forget_replaced_deals() == 0
 
 
 def test_job_names_are_unique_and_leases_outlast_their_work() -> None:

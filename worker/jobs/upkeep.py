@@ -1,4 +1,5 @@
-"""Upkeep of the store: partitions for the months to come; visits, and demand, older than 30 days forgotten."""
+"""Upkeep of the store: partitions for the months to come; visits, and demand, older than 30 days forgotten; and the deals of a
+replaced upload, where the process that replaced it died before it could delete them."""
 
 from datetime import datetime, timedelta
 
@@ -21,7 +22,13 @@ async def keep_up(world: World) -> datetime | None:
     await world.storage.prepare_partitions(now=now)
     forgotten = await world.storage.forget_visits(before=now - VISITS_KEPT)
     no_longer_asked = await world.storage.forget_demand(before=now - DEMAND_KEPT)
-    log.info("upkeep done", visits_forgotten=forgotten, demand_forgotten=no_longer_asked)
+    replaced = await world.storage.forget_replaced_deals()
+    log.info(
+        "upkeep done",
+        visits_forgotten=forgotten,
+        demand_forgotten=no_longer_asked,
+        deals_forgotten=replaced,
+    )
     return now
 
 

@@ -10,6 +10,8 @@ import asyncpg
 import pytest
 
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyDetail, CurrencyMetadata, CurrencyProfile
+from shared.domain.deals import COLUMNS as OF_DEALS
+from shared.domain.deals import DealsFile, DealsUpload
 from shared.domain.ranking import Ranking
 from shared.domain.rate import Observation, Rate
 from shared.domain.schedule import ScheduleState
@@ -32,6 +34,8 @@ COLUMNS = {
     "last_rates": (names(Rate) - {"id", "symbol"}) | {"rate_id"},
     "rankings": names(Ranking),
     "demand": {"currency_id", "asked_at"},
+    "deal_uploads": (names(DealsUpload, DealsFile) - {"file"}) | {"summary"},
+    "deals": {*OF_DEALS, "upload_id"},
     "visits": names(Visit) | {"id"},
     "schedules": names(ScheduleState),
     "allowances": {"source", "version", "state"},
@@ -47,12 +51,23 @@ TIMES = {
     "stored_at",
     "fetched_at",
     "asked_at",
+    "received_at",
+    "date",
     "started_at",
     "done_at",
     "claimed_for",
     "claimed_until",
 }
-DECIMALS = {"price_usd", "volume_24h", "market_cap", "circulating_supply", "total_supply", "max_supply"}
+DECIMALS = {
+    "price_usd",
+    "volume_24h",
+    "market_cap",
+    "circulating_supply",
+    "total_supply",
+    "max_supply",
+    "total",
+    "quantity",
+}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from shared.errors import StorageUnavailable
 from shared.ports import Storage
 from shared.settings import Settings
 from shared.storage import open_storage
+from shared.storage.deals_postgresql import PostgresDealsWriter
 from shared.storage.postgresql import PostgresEngine
 from shared.storage.recording_postgresql import PostgresRateWriter
 from shared.storage.sql_storage import SqlStorage
@@ -65,7 +66,7 @@ async def test_a_statement_cut_by_the_server_is_storage_unavailable_and_the_next
 
 async def test_a_server_that_hangs_is_given_up_after_the_time_limit(own_server: PostgresServer) -> None:
     engine = await PostgresEngine.open(own_server.url("postgres"), command_seconds=0.5)
-    storage = SqlStorage(engine, PostgresRateWriter(engine))
+    storage = SqlStorage(engine, PostgresRateWriter(engine), PostgresDealsWriter(engine))
     try:
         own_server.pause()
         async with asyncio.timeout(5):

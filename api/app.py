@@ -9,6 +9,8 @@ from aiohttp import web
 from api.catalog import Catalog
 from api.catalog_renewals import CatalogRenewals
 from api.context import CONTEXT, ApiContext
+from api.deals.answers import DealsAnswers
+from api.deals.uploads import Uploads
 from api.demand import Demand
 from api.direct import DirectVisits, RateVisitor
 from api.gate import gate
@@ -146,6 +148,8 @@ def _context(
             lookup=lookup,
             clock=clock,
         ),
+        deals=DealsAnswers(storage=storage, catalog=catalog, symbols=symbols, settings=settings, clock=clock),
+        uploads=Uploads(storage=storage, settings=settings, clock=clock, registry=registry),
         renewals=renewals,
         river=river,
         demand=Demand(storage, memory, clock),
@@ -170,6 +174,8 @@ async def _refreshes(app: web.Application) -> AsyncIterator[None]:
     await api.direct.close()
     await api.memory.close()
     await api.quotes.cards.close()
+    await api.deals.close()
+    await api.uploads.close()
     api.request_log.flush()
 
 

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from api.catalog import Catalog
 from api.catalog_renewals import CatalogRenewals
+from api.deals.answers import DealsAnswers
+from api.deals.uploads import Uploads
 from api.demand import Demand
 from api.direct import DirectVisits
 from api.keys import Keys
@@ -42,6 +44,8 @@ class ApiContext:
     top: Top
     symbols: Symbols
     quotes: Quotes
+    deals: DealsAnswers
+    uploads: Uploads
     renewals: CatalogRenewals
     river: River
     demand: Demand

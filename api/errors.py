@@ -19,9 +19,11 @@ from shared.errors import (
     DeadlineExceeded,
     ForeignOrigin,
     FreshrateError,
+    InvalidDeals,
     InvalidInput,
     KeyRequired,
     NoRateYet,
+    NoRoomForUpload,
     NotFound,
     NotTried,
     QueueUnavailable,
@@ -31,6 +33,10 @@ from shared.errors import (
     UnknownCurrencies,
     UnknownCurrency,
     UnknownRate,
+    UnsupportedUpload,
+    UploadsBusy,
+    UploadTooLarge,
+    UploadTooSlow,
     UpstreamError,
     WorkerGone,
 )
@@ -63,8 +69,14 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     UnknownCurrency: Problem(404, "unknown-currency", "No such currency"),
     UnknownRate: Problem(404, "unknown-rate", "No such rate"),
     NoRateYet: Problem(404, "no-rate-yet", "No rate of this currency yet"),
+    InvalidDeals: Problem(400, "invalid-deals", "The deals cannot be used"),
+    UploadTooSlow: Problem(408, "upload-too-slow", "The upload did not arrive in time"),
+    UploadTooLarge: Problem(413, "upload-too-large", "The upload is too large"),
+    UnsupportedUpload: Problem(415, "unsupported-upload", "An upload of this kind is not taken"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
     UpstreamError: Problem(502, "source-failed", "The source failed", _SOON),
+    UploadsBusy: Problem(503, "uploads-busy", "Too many uploads at once"),
+    NoRoomForUpload: Problem(507, "no-room-for-upload", "No room for the upload"),
     StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer", _LATER),
     NotTried: Problem(503, "not-tried", "No source was asked", _LATER),
     QueueUnavailable: Problem(503, "queue-unavailable", "Refreshes are out of order", _LATER),
@@ -98,6 +110,8 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
     problem = problem_of(type(error))
     if problem is DEFECT:
         return defect_answer()
+    if isinstance(error, InvalidDeals):
+        return _refused_deals(error)
     body: dict[str, Any] = {
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
@@ -115,6 +129,15 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
     if isinstance(error, KeyRequired):
         response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'
     return response
+
+
+def _refused_deals(error: InvalidDeals) -> web.Response:
+    """The one failure with a body of its own, which the contract of uploads has."""
+    return web.Response(
+        status=problem_of(type(error)).status,
+        body=orjson.dumps({"Status": "Error", "Desc": str(error)}),
+        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+    )
 
 
 def _told(error: FreshrateError) -> str:

@@ -104,6 +104,28 @@ QUOTES: dict[str, Any] = {
     "unknown": [],
 }
 
+DEALS: dict[str, Any] = {
+    "response": [
+        {"username": "resplendent", "spent_money": 451731, "gems": ["Рубин", "Сапфир", "Танзанит"]},
+        {"username": "bellwether", "spent_money": 217794, "gems": ["Петерсит", "Сапфир"]},
+        {"username": "uvulaperfly117", "spent_money": 120419, "gems": ["Петерсит", "Танзанит"]},
+        {"username": "braggadocio", "spent_money": 108957, "gems": ["Изумруд"]},
+        {"username": "turophile", "spent_money": 100132, "gems": ["Изумруд", "Рубин"]},
+    ]
+}
+
+DEALS_UPLOAD = {
+    "id": 17,
+    "state": "current",
+    "file_name": "deals.csv",
+    "size": 46184,
+    "sha256": "1d786f96fa4ce56ce1ddb97f4ef93585deab7d638c8d194700e49dea651343fe",
+    "charset": "utf-8",
+    "rows": 767,
+    "error": None,
+    "date_added": "2026-11-20T12:00:00.230Z",
+}
+
 
 def page(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"next": None, "previous": None, "results": [row]}

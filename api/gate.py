@@ -44,6 +44,9 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not response.prepared:
             response.headers[request_ids.HEADER] = request_id
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            if not request.content.is_eof():
+                # What is left of the body could be anything, also nothing: RFC 9110, 10.1.1 wants this said.
+                response.force_close()
         return response
     finally:
         _record(request, request_id, status, perf_counter() - began)

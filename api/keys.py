@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from enum import Enum, auto
 
 import structlog
 from aiohttp import web
@@ -22,12 +23,26 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _NO_KEYS = "No key is configured here, so this address is closed. Set API_KEYS to open it."
 
 
+class KeyNeed(Enum):
+    """Whether a request needs a key."""
+
+    NEVER = auto()
+    ONCE_SET = auto()
+    """As soon as API_KEYS has one."""
+    ALWAYS = auto()
+
+
 class Keys:
     """The keys of API_KEYS."""
 
     def __init__(self, keys: Iterable[str], clock: Clock) -> None:
         self._digests = tuple(_digest(key) for key in keys)
         self._guesses = RateLimit(GUESSES_PER_MINUTE, clock)
+
+    def check(self, request: web.Request, need: KeyNeed) -> None:
+        """Raises what `require` does, where the request needs a key."""
+        if need is KeyNeed.ALWAYS or (need is KeyNeed.ONCE_SET and self._digests):
+            self.require(request)
 
     def require(self, request: web.Request) -> None:
         """Raises KeyRequired, or TooManyRequests where one address keeps on guessing."""

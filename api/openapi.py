@@ -9,6 +9,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
+from api.deals.schemas import DealsSchema, ExactNumber
+from api.deals.upload_schemas import UPLOAD_HEADER, DealsRefusedSchema, DealsTakenSchema
 from api.errors import PROBLEM_JSON, STALE_HEADER, problem_of
 from api.fields import (
     Amount,
@@ -24,12 +26,13 @@ from api.fields import (
     SymbolOrId,
     UtcTime,
 )
+from api.keys import KeyNeed
 from api.queries import NoQuerySchema
 from api.quotes.schemas import QuotesSchema
 from api.schemas import ProblemSchema, RateSchema, TopSchema
 from shared import __version__
 from shared.domain.currency import LARGEST_ID
-from shared.errors import FreshrateError, KeyRequired, RetryableError
+from shared.errors import FreshrateError, InvalidDeals, KeyRequired, RetryableError
 
 if TYPE_CHECKING:  # the package of the routes imports this module, for one of them shows the document
     from api.routes.route import Route
@@ -65,10 +68,17 @@ _QUOTES_HEADERS = {
     "ETag": "A weak validator.",
     STALE_HEADER: "`true` where a quote is stale; else absent.",
 }
+_DEALS_HEADERS = {
+    UPLOAD_HEADER: "The id of the upload that the answer is of; absent before the first.",
+    "ETag": "A weak validator.",
+}
+_REFUSED = {"Status": "Error", "Desc": "line 17: total is not a number: '12,5'"}
 _HEADERS: Mapping[object, Mapping[str, str]] = {
     RateSchema: _RATE_HEADERS,
     TopSchema: _TOP_HEADERS,
     QuotesSchema: _QUOTES_HEADERS,
+    DealsSchema: _DEALS_HEADERS,
+    DealsTakenSchema: {UPLOAD_HEADER: "The id of the upload whose deals are the deals now."},
 }
 
 
@@ -111,8 +121,11 @@ def _operation(route: "Route") -> Json:
     }
     if route.description:
         operation["description"] = route.description
-    if route.needs_key:
-        operation["security"] = [{"apiKey": []}, {"bearer": []}]
+    if route.body is not None:
+        operation["requestBody"] = dict(route.body)
+    if route.needs_key is not KeyNeed.NEVER:
+        without: list[Json] = [{}] if route.needs_key is KeyNeed.ONCE_SET else []
+        operation["security"] = [*without, {"apiKey": []}, {"bearer": []}]
     return operation
 
 
@@ -162,9 +175,14 @@ def _problem(route: "Route", status: int, errors: Sequence[type[FreshrateError]]
         headers["Retry-After"] = _header("Seconds after which another try makes sense.")
     if KeyRequired in errors:
         headers["WWW-Authenticate"] = _header("How to send a key.")
+    content: Json = {}
+    if InvalidDeals in errors:
+        content["application/json"] = {"schema": DealsRefusedSchema, "example": _REFUSED}
+    if set(errors) - {InvalidDeals}:
+        content[PROBLEM_JSON] = {"schema": schema}
     response: Json = {
         "description": " ".join(cleandoc(error.__doc__ or "") for error in errors),
-        "content": {PROBLEM_JSON: {"schema": schema}},
+        "content": content,
     }
     if headers:
         response["headers"] = headers
@@ -186,6 +204,7 @@ def _teach_fields(plugin: MarshmallowPlugin) -> None:
     converter: Any = plugin.converter  # apispec types neither method
     converter.map_to_openapi_type(DecimalText, "string", "decimal")
     converter.map_to_openapi_type(UtcTime, "string", "date-time")
+    converter.map_to_openapi_type(ExactNumber, "number", None)
     converter.map_to_openapi_type(PlainInteger, "integer", None)
     for text in (SearchText, Moment, PastMoment, CursorText, Choice, SymbolList, IdList, Amount, SymbolOrId):
         converter.map_to_openapi_type(text, "string", None)

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import _ErrInfo
 
 from api.errors import defect_answer, status_problem
 
@@ -54,6 +55,8 @@ class HeadDeadlineProtocol(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         heads = self._request_count
         super().data_received(data)
+        if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            self._fail_body_in_hand()
         if self._request_count != heads:
             self._stop_timer()
         elif self._head_timer is None and self._is_between_requests():
@@ -76,6 +79,14 @@ class HeadDeadlineProtocol(web.RequestHandler):
             response = defect_answer()
         response.force_close()
         return response
+
+    def _fail_body_in_hand(self) -> None:
+        """Where its chunks cannot be read any more, aiohttp says so only after the request, which waits for them."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            request._message = _closing(request._message)  # noqa: SLF001 - as in `leave`
+            request.content.set_exception(web.RequestPayloadError("its framing is broken"))
+            request.content.feed_eof()
 
     def _is_between_requests(self) -> bool:
         return self._current_request is None and not self._messages and self._payload_parser is None

@@ -105,6 +105,16 @@ class RatesQuerySchema(_PageSchema):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DealsUploadsQuery:
+    limit: int
+    cursor: Cursor | None = None
+
+
+class DealsUploadsQuerySchema(_PageSchema):
+    made_of = DealsUploadsQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastRateQuery:
     max_age: int | None = None
 

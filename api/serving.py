@@ -30,7 +30,11 @@ class ApiRunner(web.AppRunner):
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(
-            app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=FINISH_SECONDS
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            shutdown_timeout=FINISH_SECONDS,
+            auto_decompress=False,  # nothing here takes a compressed body, so none is inflated
         )
 
     async def leave(self) -> None:

@@ -2,7 +2,20 @@
 
 from aiohttp import web
 
-from api.routes import currencies, docs, health, last_rate, latest_rate, metrics, quotes, rates, services, top
+from api.routes import (
+    currencies,
+    deal_uploads,
+    deals,
+    docs,
+    health,
+    last_rate,
+    latest_rate,
+    metrics,
+    quotes,
+    rates,
+    services,
+    top,
+)
 from api.routes.route import Route, expected, guarded
 
 ROUTES: tuple[Route, ...] = (
@@ -12,6 +25,8 @@ ROUTES: tuple[Route, ...] = (
     *latest_rate.ROUTES,
     *quotes.ROUTES,
     *top.ROUTES,
+    *deal_uploads.ROUTES,
+    *deals.ROUTES,
     *services.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
@@ -31,7 +46,7 @@ def add_routes(app: web.Application) -> None:
         if route.path.endswith("/") and route.path != "/":
             without_slash.add(route.path.rstrip("/"))
     for path in sorted(without_slash):
-        app.router.add_route("*", path, _with_slash)
+        app.router.add_route("*", path, _with_slash, expect_handler=expected)
 
 
 async def _with_slash(request: web.Request) -> web.StreamResponse:

@@ -10,7 +10,8 @@ from marshmallow import Schema
 
 from api.context import CONTEXT, ApiContext
 from api.errors import http_problem
-from api.gate import Handler
+from api.gate import CHANGING, Handler
+from api.keys import KeyNeed
 from api.queries import NoQuerySchema, QuerySchema, query_of
 from shared.domain.currency import LARGEST_ID
 from shared.errors import FreshrateError, NotFound, UnknownCurrency
@@ -32,6 +33,8 @@ class Route:
     method: str = "GET"
     description: str = ""
     query: type[QuerySchema] = NoQuerySchema
+    body: Mapping[str, Any] | None = None
+    """What OpenAPI says of the request's body. The handler reads it, and asks for it where the client expects that."""
     answers: type[Schema] | str
     """The schema of a 200, or the media type of what is no JSON."""
     example: Mapping[str, Any] | None = None
@@ -40,7 +43,7 @@ class Route:
     errors: tuple[type[FreshrateError], ...] = ()
     problem: type[Schema] | None = None
     """The schema of problems with more members than usual, for 502, 503 and 504."""
-    needs_key: bool = False
+    needs_key: KeyNeed = KeyNeed.NEVER
     has_head: bool = True
     """Whether HEAD does the same as GET; not where asking may spend credits."""
     redirects: tuple[int, ...] = ()
@@ -56,18 +59,21 @@ def guarded(route: Route) -> Handler:
     schema = route.query()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if route.needs_key:
-            request.app[CONTEXT].keys.require(request)
+        request.app[CONTEXT].keys.check(request, route.needs_key)
         return await route.handler(request, await query_of(request, schema))
 
     return handle
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:
-    """Answers Expect: 100-continue as aiohttp does, and any other expectation with a problem."""
+    """Answers Expect: 100-continue as aiohttp does, and any other expectation with a problem.
+
+    Where a body matters, whoever reads it asks for it, once the request has passed all that can be checked without it.
+    """
     if request.headers.get("Expect", "").lower() != "100-continue":
         return http_problem(web.HTTPExpectationFailed())
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if request.method not in CHANGING:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     return None
 
 

@@ -6,6 +6,7 @@ from api.answers import json_answer
 from api.context import CONTEXT
 from api.examples import CURRENCY_DETAIL
 from api.freshness import ERRORS, FAILURES, refresh_problem, spend_refresh
+from api.keys import KeyNeed
 from api.queries import NoQuery
 from api.routes.currencies import detail_answer, known_detail
 from api.routes.route import Route, id_in_path
@@ -38,7 +39,7 @@ ROUTES = (
         example=CURRENCY_DETAIL,
         errors=(*ERRORS, KeyRequired),
         problem=RefreshProblemSchema,
-        needs_key=True,
+        needs_key=KeyNeed.ALWAYS,
         has_head=False,
     ),
 )

@@ -1,0 +1,1 @@
+"""The deals: one uploaded file, checked cell by cell, and what is answered from it."""

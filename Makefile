@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run stack test lint format audit bench lock
+.PHONY: help install install-test run stack test endurance lint format audit bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,9 @@ format: install-test ## rewrite the code in the project's format
 test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --include='shared/*,worker/*' --skip-covered --show-missing --fail-under=95
+
+endurance: install-test ## 300 kills in the middle of uploads, with readers that check every answer: some minutes
+	$(BIN)/python -m pytest tests/e2e/test_deals_kills.py --kills 300
 
 audit: install-test ## known vulnerabilities of the locked dependencies (asks the advisory service)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.txt

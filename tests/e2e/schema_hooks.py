@@ -1,5 +1,5 @@
 """How schemathesis makes values of our own formats, and of what a schema cannot say: moments that must be past, currencies
-that must exist, and parameters that exclude each other.
+that must exist, parameters that exclude each other, and files of deals.
 """
 
 from datetime import datetime
@@ -43,6 +43,24 @@ schemathesis.openapi.format(
     st.lists(st.sampled_from(["BTC", "eth", "EUR", "Usd"]), min_size=1, max_size=10).map(", ".join),
 )
 schemathesis.openapi.format(
+    "deals",
+    st.lists(
+        st.tuples(
+            st.sampled_from(["bellwether", '"a, b"']),
+            st.sampled_from(["ruby", "Опал"]),
+            st.integers(0, 10**9).map(str),
+            st.sampled_from(["2018-12-14 08:29:52.506166", "2026-11-20T9:45:00Z"]),
+        ),
+        min_size=1,
+        max_size=9,
+    ).map(
+        lambda rows: "\n".join(
+            ["customer,item,total,date,quantity", *(",".join([*row, "1.5"]) for row in rows)]
+        )
+    ),
+)
+schemathesis.openapi.format("target", st.sampled_from(["BTC", "eth", " EUR", "Usd "]))
+schemathesis.openapi.format(
     "past-moment",
     st.datetimes(datetime(1, 1, 2), datetime(2026, 1, 1)).map(  # noqa: DTZ001 - a time without zone is UTC
         lambda time: time.isoformat(timespec="milliseconds") + "Z"
@@ -59,6 +77,13 @@ def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str,
         if parameter["name"] == "convert":
             parameter["schema"]["format"] = "targets"
         parameter["required"] = parameter["name"] == "symbol"
+    deals = raw_schema["paths"]["/api/deals/"]
+    contents = deals["post"]["requestBody"]["content"]
+    contents["text/csv"]["schema"] = {"type": "string", "format": "deals"}
+    contents["multipart/form-data"]["schema"]["properties"]["deals"]["format"] = "deals"
+    for parameter in deals["get"]["parameters"]:
+        if parameter["name"] == "convert":
+            parameter["schema"]["format"] = "target"
     for item in raw_schema["paths"].values():
         for parameter in item["get"].get("parameters", ()):
             if parameter["name"] in PAST_MOMENTS:

@@ -3,7 +3,7 @@
 python -m bench [PART ...] [--rounds 5] [--quick] [--without-peers]
 """
 
-from bench import as_of, history, lastrate, memory, poll, quotes, refresh, start, top
+from bench import as_of, deals, history, lastrate, memory, poll, quotes, refresh, start, top
 from bench.part import Part, parser_of, run_parts
 
 PARTS: dict[str, Part] = {
@@ -14,6 +14,7 @@ PARTS: dict[str, Part] = {
     "poll": poll.measure,
     "history": history.measure,
     "as_of": as_of.measure,
+    "deals": deals.measure,
     "memory": memory.measure,
     "start": start.measure,
 }

@@ -36,8 +36,8 @@ async def measure(rig: Rig, options: Options) -> list[Goal]:
         for number in range(1, options.rounds + 1):
             await _polled(worker, number * polls, coins)
             for running in (api, worker):
-                series[running.name].values.append(_megabytes(running, "VmRSS"))
-                peaks[running.name].values.append(_megabytes(running, "VmHWM"))
+                series[running.name].values.append(megabytes(running, "VmRSS"))
+                peaks[running.name].values.append(megabytes(running, "VmHWM"))
     print_table(
         f"memory, {options.rounds * polls} polls of {coins}", "MB", [*series.values(), *peaks.values()]
     )
@@ -56,7 +56,8 @@ async def _polled(worker: Running, times: int, coins: int) -> None:
     await until(enough, seconds=POLL_SECONDS, what=f"{times} polls of {coins}\n{worker.log_text()}")
 
 
-def _megabytes(running: Running, field: str) -> float:
+def megabytes(running: Running, field: str) -> float:
+    """`field`: of /proc/PID/status."""
     status = Path(f"/proc/{running.process.pid}/status").read_text()
     found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
     if not found:

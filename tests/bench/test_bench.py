@@ -24,6 +24,15 @@ ROWS = {
         "DISTINCT ON, PostgreSQL",
         "top 200 as of a moment in PostgreSQL, p99",
     ),
+    "deals": (
+        r"\copy",
+        "upload, form",
+        "upload, text/csv",
+        "upload, form, all quoted",
+        "API, growth",
+        r"upload, form, over \copy",
+        "top five, p50",
+    ),
     "memory": ("API", "worker", "memory of the API", "memory of the worker"),
     "start": ("python -m standalone", "start to the first rate, slowest"),
 }

@@ -168,6 +168,17 @@ def test_the_servers_data_live_in_volumes() -> None:
         assert folder in (*stated.get("command", "").split(), *stated.get("environment", {}).values())
 
 
+def test_uploads_wait_on_a_disk_and_not_in_memory() -> None:
+    mounts = dict(mount.split(":")[::-1] for mount in SERVICES["api"]["volumes"])
+    folder = dict(one.split("=", 1) for one in last("Dockerfile.api", "ENV").split())["TMPDIR"]
+    assert mounts[folder] in COMPOSE["volumes"]
+    assert not any(mount.startswith(f"{folder}:") for mount in SERVICES["api"]["tmpfs"])
+    assert [name for name in SERVICES if mounts[folder] in str(SERVICES[name].get("volumes"))] == ["api"]
+    # A new volume takes the owner of the folder over which it is mounted.
+    user = last("Dockerfile.api", "USER")
+    assert f"mkdir --mode=0700 {folder} && chown {user} {folder}" in last("Dockerfile.api", "RUN")
+
+
 @dockerfiles
 def test_an_image_is_pinned_and_ends_as_somebody_who_is_nobody(dockerfile: str) -> None:
     for rest in (rest for name, rest in instructions(dockerfile) if name == "FROM"):

@@ -34,7 +34,7 @@ from shared.settings import Settings
 
 LARGEST_BODY = 1024 * 1024
 LAST_WAIT = 4.0
-"""Seconds for which a stopping process lets its clients wait for fresh rates."""
+"""Seconds for which a stopping process lets its clients wait for fresh rates, and goes on with uploads."""
 
 
 def create_app(
@@ -197,7 +197,8 @@ async def _river(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _stop_waiting_soon(app: web.Application) -> None:
-    """Requests in hand are finished, but a process that stops cannot wait the whole refresh timeout."""
+    """Requests in hand are finished, but a process that stops cannot wait the whole refresh timeout, or for a large file."""
     api = app[CONTEXT]
-    for flights in (api.refresher, api.top.rankings, api.renewals):
-        asyncio.get_running_loop().call_later(LAST_WAIT, flights.stop)
+    api.uploads.stop_receiving()
+    for waited_for in (api.refresher, api.top.rankings, api.renewals, api.uploads):
+        asyncio.get_running_loop().call_later(LAST_WAIT, waited_for.stop)

@@ -4,6 +4,7 @@ Expected failures become their status with a detail that says what to do. What i
 without detail; the traceback goes to the log only.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from shared.errors import (
     UnknownRate,
     UnsupportedUpload,
     UploadsBusy,
+    UploadStopped,
     UploadTooLarge,
     UploadTooSlow,
     UpstreamError,
@@ -76,6 +78,7 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
     UpstreamError: Problem(502, "source-failed", "The source failed", _SOON),
     UploadsBusy: Problem(503, "uploads-busy", "Too many uploads at once"),
+    UploadStopped: Problem(503, "upload-stopped", "The upload was given up"),
     NoRoomForUpload: Problem(507, "no-room-for-upload", "No room for the upload"),
     StorageUnavailable: Problem(503, "database-unavailable", "The database does not answer", _LATER),
     NotTried: Problem(503, "not-tried", "No source was asked", _LATER),
@@ -135,7 +138,7 @@ def _refused_deals(error: InvalidDeals) -> web.Response:
     """The one failure with a body of its own, which the contract of uploads has."""
     return web.Response(
         status=problem_of(type(error)).status,
-        body=orjson.dumps({"Status": "Error", "Desc": str(error)}),
+        body=_json({"Status": "Error", "Desc": str(error)}),
         headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
     )
 
@@ -175,6 +178,14 @@ _DETAILS = {
 def _encoded(status: int, body: Mapping[str, Any]) -> web.Response:
     return web.Response(
         status=status,
-        body=orjson.dumps(body),
+        body=_json(body),
         headers={"Content-Type": PROBLEM_JSON, "Cache-Control": "no-store"},
     )
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    """Also where a text repeats bytes of a client that are no UTF-8, which orjson refuses."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, default=str).encode()

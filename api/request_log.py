@@ -70,12 +70,17 @@ def _json_line(record: RequestRecord) -> str:
 
 
 def _console_line(record: RequestRecord) -> str:
-    path = record.path.encode("unicode_escape").decode()
-    error = f" ({record.error})" if record.error else ""
+    path = _escaped(record.path)
+    error = f" ({_escaped(record.error)})" if record.error else ""
     return (
         f"{_time(record.ended_at)} {record.method} {path} {record.status} "
         f"{record.seconds * 1000:.1f}ms {record.request_id}{error}\n"
     )
+
+
+def _escaped(text: str) -> str:
+    """In one line, and without what moves a terminal's cursor."""
+    return text.encode("unicode_escape").decode()
 
 
 def _quoted(text: str) -> str:

@@ -1,6 +1,9 @@
 """Listening, and stopping in order: accept nothing more, finish what is in hand, be gone within 10 s."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiohttp import http_parser, http_writer, web
@@ -12,6 +15,8 @@ from api.routes import last_rate, quotes, top
 from shared.errors import SettingsError
 from shared.settings import Settings
 
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_SECONDS = 75.0
@@ -19,6 +24,8 @@ LEAVE_SECONDS = 1.0
 """For one more request on connections that are kept alive; what is idle for longer is closed."""
 FINISH_SECONDS = 4.5
 """For requests in hand then."""
+LINGER_SECONDS = 0.3
+"""For what a client still sends behind an answer that came before the end of its body."""
 CLEANUP_SECONDS = 6.5
 """After which the rest is cut off."""
 _LOOK_SECONDS = 0.02
@@ -36,6 +43,7 @@ class ApiRunner(web.AppRunner):
             shutdown_timeout=FINISH_SECONDS,
             auto_decompress=False,  # nothing here takes a compressed body, so none is inflated
         )
+        self._is_closing = False
 
     async def leave(self) -> None:
         """Accepts no connection more, and sees those off that there are."""
@@ -49,6 +57,10 @@ class ApiRunner(web.AppRunner):
         while server.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(_LOOK_SECONDS)
 
+    async def shutdown(self) -> None:
+        self._is_closing = True
+        await super().shutdown()
+
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         api = self.app[CONTEXT]
@@ -59,12 +71,25 @@ class ApiRunner(web.AppRunner):
                 Express(top.PATH, top.ready_in(api.top, at_root=False)),
                 Express(top.ROOT, top.ready_in(api.top, at_root=True)),
             ),
-            application=server.request_handler,
+            application=partial(self._answer, server.request_handler),
             clock=api.clock,
             metrics=api.request_metrics,
             log=api.request_log,
         )
         return with_head_deadline(server, lane)
+
+    async def _answer(self, application: Handler, request: web.BaseRequest) -> web.StreamResponse:
+        """At a stop aiohttp closes a connection as soon as its answer is sent. To close one on which a body still arrives is to
+        reset it, and then many clients never read the answer: so it is sent here, and what arrives is dropped for a moment."""
+        response = await application(request)
+        if self._is_closing and not request.content.is_eof():
+            with suppress(OSError, web.RequestPayloadError):  # the client has gone, or goes on for longer
+                await response.prepare(request)
+                await response.write_eof()
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while not request.content.at_eof():
+                        await request.content.readany()
+        return response
 
 
 def require_c_extensions() -> None:

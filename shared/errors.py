@@ -112,6 +112,12 @@ class UploadsBusy(RetryableError):
     default_retry_after = 5.0
 
 
+class UploadStopped(RetryableError):
+    """This process is stopping, so the upload was given up. Send the file again."""
+
+    default_retry_after = 5.0
+
+
 class NoRoomForUpload(RetryableError):
     """There is no room for the upload on the disk of this service."""
 

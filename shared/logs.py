@@ -4,6 +4,7 @@ One line per event on standard error. `request_id` and the like are bound as con
 request causes carries them. Keys never reach a log: requests are logged without their query and headers.
 """
 
+import json
 import logging
 import sys
 
@@ -25,8 +26,12 @@ def _service(name: str) -> Processor:
 
 
 def _json(event: EventDict, **_: object) -> str:
-    """Whatever a line holds can be written: a log must never end what it reports on."""
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    """Whatever a line holds can be written: a log must never end what it reports on. Bytes of a client that are no UTF-8 are
+    lone surrogates in a text, which orjson refuses."""
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(event, default=str)
 
 
 def configure_logs(settings: Settings, *, service: str) -> None:

@@ -1,7 +1,7 @@
 """From the bytes of a file to its text, in blocks of whole lines."""
 
 import codecs
-from typing import IO
+from typing import Protocol
 
 from api.deals.charsets import UTF_8, name_of
 
@@ -11,7 +11,14 @@ NO_FURTHER = "nothing was read from there on"
 """Ends the error that ends the reading."""
 _LONGEST_LINE = 4 * LONGEST_ROW
 """Bytes: no character has more than four."""
+_ZIP = b"PK\x03\x04"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Readable(Protocol):
+    """A file, as far as it matters here."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Unreadable(Exception):
@@ -21,7 +28,7 @@ class Unreadable(Exception):
 class TextBlocks:
     """Holds at most one block, or the longest line, whatever the file is."""
 
-    def __init__(self, file: IO[bytes], codec: str, size: int) -> None:
+    def __init__(self, file: Readable, codec: str, size: int) -> None:
         """`codec`: one that `codec_of` gave. `size`: bytes of a block, about."""
         self._file = file
         self._codec = codec
@@ -69,7 +76,9 @@ class TextBlocks:
             return self._file.read(self._size)
         self._at_start = False
         mark = codecs.BOM_UTF8
-        piece = self._file.read(max(self._size, len(mark)))
+        piece = self._file.read(max(self._size, len(_ZIP)))
+        if piece.startswith(_ZIP):
+            raise Unreadable("line 1: the file is a ZIP archive, as spreadsheets (.xlsx) are; save it as CSV")
         if self._codec != UTF_8 or not piece.startswith(mark):
             return piece
         return piece.removeprefix(mark) or self._file.read(self._size)

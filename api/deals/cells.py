@@ -10,6 +10,9 @@ LONGEST_SHOWN = 40
 """Characters of a wrong value that an error shows."""
 _LONGEST_AMOUNT = 120
 """Characters that `decimal_from` takes."""
+_OUT_OF_BOUNDS = "must be 0, or between 1e-30 and 1e30"
+_is_far_out = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{5,}").fullmatch
+"""A number whose exponent nobody has to work out."""
 _stamp = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[ T]([0-9]|[01][0-9]|2[0-3])(:[0-5][0-9]:[0-5][0-9])(\.[0-9]+)?(Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
@@ -44,7 +47,7 @@ def date(text: str) -> str:
     """
     match = _stamp(text)
     if match is None:
-        raise BadCell("is not a date with time (2026-11-20T12:00:00)")
+        raise BadCell("is not a date (2026-11-20) and not one with a time (2026-11-20T12:00:00)")
     day, hour, rest, fraction, zone = match.groups(default="")
     iso = f"{day}T{hour.zfill(2)}{rest or ':00:00'}{fraction[:7]}{zone}"
     try:
@@ -76,9 +79,11 @@ def _wrong_amount(text: str) -> str:
     try:
         number = decimal_from(text)
     except ValueError:
-        return "is not a number" if len(text) <= _LONGEST_AMOUNT else "is too long for a number"
+        if len(text) > _LONGEST_AMOUNT:
+            return "is too long for a number"
+        return _OUT_OF_BOUNDS if _is_far_out(text) else "is not a number"
     if number < 0:
         return "must not be negative"
     if SMALLEST_PRICE <= number <= LARGEST_PRICE:
         return f"has more than {MAX_DIGITS} digits"
-    return "must be 0, or between 1e-30 and 1e30"
+    return _OUT_OF_BOUNDS

@@ -44,6 +44,8 @@ class Upload:
         self._skipped = 0
         """Bytes of files that nobody wants."""
         refuse_encoded("Content-Encoding", ", ".join(request.headers.getall("Content-Encoding", ())))
+        transfer = ", ".join(request.headers.getall("Transfer-Encoding", ()))
+        refuse_encoded("Transfer-Encoding", "" if transfer.strip().lower() == "chunked" else transfer)
         self._type = content_type_of(request.headers.get("Content-Type", ""))
         if self._type.value not in {FORM, CSV}:
             raise UnsupportedUpload(f"{UnsupportedUpload()} Its Content-Type is {self._type.value!r}.")

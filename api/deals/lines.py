@@ -68,7 +68,8 @@ class Lines:
                 raise Unreadable(f"{wrong}; {NO_FURTHER}") from error
             if row is None:
                 return
-            if row:
+            # A line of nothing but spaces is blank to people.
+            if row and not (len(row) == 1 and row[0].isspace()):
                 yield before + first + 1, row
             first = reader.line_num
 

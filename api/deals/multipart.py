@@ -104,7 +104,7 @@ def content_type_of(text: str) -> ContentType:
     if mattering != sorted(parameters.keys() & set(mattering)):
         raise InvalidDeals(
             [
-                f"This Content-Type cannot be read: {text[:_SHOWN]!r}. Give each parameter once, as in text/csv; charset=utf-8."
+                f"This Content-Type cannot be read: {text[:_SHOWN]!r}. Give each parameter once and with a value, as in text/csv; charset=utf-8."
             ]
         )
     return ContentType(value, parameters)
@@ -113,7 +113,9 @@ def content_type_of(text: str) -> ContentType:
 def refuse_encoded(name: str, encoding: str) -> None:
     """Raises UnsupportedUpload."""
     if encoding.strip().lower() not in {"", "identity"}:
-        raise UnsupportedUpload(f"The upload is compressed ({name}: {encoding[:_SHOWN]}). Send it as it is.")
+        raise UnsupportedUpload(
+            f"The upload is compressed ({name}: {encoding[:_SHOWN]!r}). Send it as it is."
+        )
 
 
 def _part_of(segment: MultipartSegment) -> Part:
@@ -125,7 +127,7 @@ def _part_of(segment: MultipartSegment) -> Part:
     transfer = headers.get("Content-Transfer-Encoding", "").strip().lower()
     if transfer not in _AS_THEY_ARE:
         raise UnsupportedUpload(
-            f"A part of the form is encoded (Content-Transfer-Encoding: {transfer[:_SHOWN]}). Send the file as it is."
+            f"A part of the form is encoded (Content-Transfer-Encoding: {transfer[:_SHOWN]!r}). Send the file as it is."
         )
     kind = content_type_of(headers.get("Content-Type", ""))
     if kind.value.startswith("multipart/"):

@@ -27,8 +27,11 @@ _LINE_NAME = rf'[^\s,"\0][^,"\r\n\0]{{0,{LONGEST_CELL - 1}}}+'
 _QUOTED, _DOUBLED = 10_000, 12
 _QUOTED_NAME = rf'"[^\s"\0][^"\r\n\0]{{0,{_QUOTED}}}+(?:""[^"\r\n\0]{{0,{_QUOTED}}}+){{0,{_DOUBLED}}}+"'
 
-PlainPart = Callable[[str, int], tuple[str, int]]
-"""Of a text of whole lines, from an index on: its first rows, as far as they are plain; and the index behind them."""
+_BLANK_LINES = re.compile(r"\n{2,}")
+
+PlainPart = Callable[[str, int], tuple[str, int, int]]
+"""Of a text of whole lines, from an index on: its first rows, as far as they are plain; how many lines they are, with the blank
+ones between them; and the index behind those."""
 
 
 @lru_cache(maxsize=120)
@@ -41,15 +44,18 @@ def plain_part(columns: Sequence[str]) -> PlainPart:
     named = f"(?:{_LINE_NAME}|{_QUOTED_NAME})"
     cells = ",".join(cell if cell is named else f'(?:{cell}|"{cell}")' for cell in _cells(columns, named))
     # Possessive: what matched is never tried in another way, so the time grows with the text and no stack is kept.
-    match = re.compile(rf"(?:{cells}(?:\r\n?+|\n))*+").match
+    match = re.compile(rf"(?:(?:{cells})?+(?:\r\n?+|\n))*+").match
 
-    def part(text: str, start: int) -> tuple[str, int]:
+    def part(text: str, start: int) -> tuple[str, int, int]:
         found = match(text, start)
         end = found.end() if found else start
         rows = text[start:end]
         if "\r" in rows:
             rows = rows.replace("\r\n", "\n").replace("\r", "\n")
-        return rows, end
+        lines = rows.count("\n")
+        if "\n\n" in rows or rows.startswith("\n"):
+            rows = _BLANK_LINES.sub("\n", rows).lstrip("\n")
+        return rows, lines, end
 
     return part
 

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import IO
 
-from api.deals.blocks import TextBlocks, Unreadable
+from api.deals.blocks import Readable, TextBlocks, Unreadable
 from api.deals.header import NOTHING, columns_of, wrong_with
 from api.deals.lines import Lines
 from api.deals.plain import plain_part
@@ -28,7 +27,7 @@ class DealsReader:
 
     def __init__(
         self,
-        file: IO[bytes],
+        file: Readable,
         *,
         charset: str,
         has_header: bool,
@@ -81,9 +80,10 @@ class DealsReader:
             self._end(NOTHING)
             return
         line, row = found
-        self._errors = wrong_with(row, line)[:MOST_ERRORS]
-        if self._errors:
+        wrong = wrong_with(row, line)
+        if wrong:
             self._ended = True
+            self._errors = wrong if len(wrong) <= MOST_ERRORS else [*wrong[:MOST_ERRORS], _MORE]
         else:
             self._columns = columns_of(row)
 
@@ -93,12 +93,11 @@ class DealsReader:
             if not text:
                 self._end("" if self.rows or self._errors else _NO_DEAL)
                 return DealsBatch()
-            rows, end = plain_part(self._columns)(text, start)
-            if not rows:
+            rows, lines, end = plain_part(self._columns)(text, start)
+            if not lines:
                 return DealsBatch(rows=self._checked_rows())
-            count = rows.count("\n")
-            self._lines.take(end, count)
-            self.rows += count
+            self._lines.take(end, lines)
+            self.rows += rows.count("\n")
             return DealsBatch(text=rows)
         except Unreadable as error:
             self._end(str(error))

@@ -24,7 +24,7 @@ class RowChecks:
     def errors(self, row: Sequence[str]) -> list[str]:
         """What is wrong with it, by cell."""
         if len(row) != len(self._columns):
-            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            cells = "1 cell (a comma parts cells)" if len(row) == 1 else f"{len(row)} cells"
             return [f"{cells}, but there are {len(self._columns)} columns"]
         wrong = []
         for column, check, cell in zip(self._columns, self._checks, row, strict=True):

@@ -5,12 +5,13 @@ process, whatever ends it.
 """
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import Self, cast
 
 import structlog
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 MOST_IN_MEMORY = 1024 * 1024
 PIECE = 512 * 1024
 """Bytes that a thread takes at once: half a millisecond."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Spool:
@@ -48,11 +50,11 @@ class Spool:
         if len(self._piece) >= PIECE:
             await self._flush()
 
-    async def finish(self) -> IO[bytes]:
+    async def finish(self) -> "Content":
         """The whole file, at its beginning, for as long as the spool is open. Raises NoRoomForUpload."""
         await self._flush()
         await self._in_thread(lambda: cast("None", self._file.seek(0)))
-        return cast("IO[bytes]", self._file)
+        return Content(self._file)
 
     @property
     def sha256(self) -> str:
@@ -72,11 +74,31 @@ class Spool:
         try:
             await asyncio.shield(self._work)
         except OSError as error:
-            log.warning("upload cannot be kept", error=str(error), bytes=self.size)
-            raise NoRoomForUpload from error
+            raise _not_kept(error) from error
 
     async def _close(self) -> None:
         if self._work is not None:  # a thread cannot be stopped, only waited for
             await asyncio.gather(self._work, return_exceptions=True)
         with suppress(OSError):  # what could not be written then cannot be written now
             await asyncio.to_thread(self._file.close)
+
+
+class Content:
+    """What the spool holds, to be read in a thread."""
+
+    def __init__(self, file: SpooledTemporaryFile[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many; none at the end. Raises NoRoomForUpload where the disk fails."""
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise _not_kept(error) from error
+
+
+def _not_kept(error: OSError) -> NoRoomForUpload:
+    log.warning("upload cannot be kept", error=str(error))
+    if error.errno in _FULL:
+        return NoRoomForUpload()
+    return NoRoomForUpload("The upload cannot be kept on the disk of this service.")

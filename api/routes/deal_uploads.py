@@ -20,6 +20,7 @@ from shared.errors import (
     TooManyRequests,
     UnsupportedUpload,
     UploadsBusy,
+    UploadStopped,
     UploadTooLarge,
     UploadTooSlow,
 )
@@ -28,10 +29,12 @@ _OK = b'{"Status":"OK"}'
 
 
 async def upload_deals(request: web.Request, _query: NoQuery) -> web.Response:
+    api = request.app[CONTEXT]
     try:
-        replacement = await request.app[CONTEXT].uploads.take(request)
+        replacement = await api.uploads.take(request)
     except SenderLeft:
         return web.Response(status=CLIENT_GONE)
+    api.deals.prepare(replacement.upload.id)
     headers = {UPLOAD_HEADER: str(replacement.upload.id), "Cache-Control": "no-store"}
     return json_answer(_OK, headers)
 
@@ -64,6 +67,7 @@ ROUTES = (
             UnsupportedUpload,
             TooManyRequests,
             UploadsBusy,
+            UploadStopped,
             StorageUnavailable,
             NoRoomForUpload,
         ),

@@ -43,7 +43,8 @@ def _key(upload: DealsUpload) -> tuple[int, int]:
 _DESCRIPTION = (
     "Of the file of deals that was uploaded last; the header Freshrate-Deals-Upload names it. With `convert` each deal counts "
     "at the rate that was in force at its own date and observed at most a day before it (a fiat currency's: seven days). "
-    "Where a customer has a deal of which no such rate is known, what that one spent is null."
+    "Where a customer has a deal of which no such rate is known, or one of the future, what that one spent is null. There is no "
+    "HEAD: with `convert` a request may spend credits, for the catalog is renewed where it lacks the symbol."
 )
 
 ROUTES = (

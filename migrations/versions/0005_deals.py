@@ -7,12 +7,13 @@ down_revision = "0004"
 
 # The summary of an upload is JSON: [customer, sum of total, [items]] of those who spent most. It is all that an answer needs,
 # so the answer is one look-up. No index and no reference on deals: either would slow the load, and nothing but the load and
-# rare scans reads them.
+# rare scans reads them. Where a load takes several transactions (on SQLite) its upload is "loading" until the last of them, and
+# ids are never given twice: deals that a killed process left are of no later upload.
 POSTGRESQL = (
     """
     CREATE TABLE deal_uploads (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        state text NOT NULL CHECK (state IN ('current', 'replaced', 'refused')),
+        state text NOT NULL CHECK (state IN ('loading', 'current', 'replaced', 'refused')),
         name text NOT NULL,
         size bigint NOT NULL,
         sha256 text NOT NULL,
@@ -40,8 +41,8 @@ POSTGRESQL = (
 SQLITE = (
     """
     CREATE TABLE deal_uploads (
-        id INTEGER PRIMARY KEY,
-        state TEXT NOT NULL CHECK (state IN ('current', 'replaced', 'refused')),
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        state TEXT NOT NULL CHECK (state IN ('loading', 'current', 'replaced', 'refused')),
         name TEXT NOT NULL,
         size INTEGER NOT NULL,
         sha256 TEXT NOT NULL,

@@ -222,8 +222,9 @@ class Storage(Protocol):
     async def replace_deals(
         self, file: DealsFile, columns: Sequence[str], batches: AsyncIterable[DealsBatch]
     ) -> Replacement:
-        """Makes the deals of this file the deals, in one transaction, and sums them up: readers see the old ones or the new ones,
-        each as a whole. `columns`: those of COLUMNS, in the order of the cells of `batches`.
+        """Makes the deals of this file the deals, at one moment, and sums them up: readers see the old ones or the new ones,
+        each as a whole. Nobody else who writes waits for it. `columns`: those of COLUMNS, in the order of the cells of
+        `batches`.
 
         Where the current deals are those of the same file, read in the same way (sha256, charset, has_header), `batches` are
         not asked for, and nothing changes. Of several who replace at once one follows another, over all processes. What
@@ -244,13 +245,21 @@ class Storage(Protocol):
         """The newest first. Cursor key: (id, 0)."""
 
     async def priced_deals(
-        self, upload_id: int, customers: Sequence[str], rules: Sequence[PriceRule], *, limit: int
+        self,
+        upload_id: int,
+        customers: Sequence[str],
+        rules: Sequence[PriceRule],
+        *,
+        now: datetime,
+        limit: int,
     ) -> list[PricedDeal]:
         """The deals of these customers, in any order, each with the prices that these rules find for its date; at most `limit`
-        of them. None of them where that upload is not the current one any more."""
+        of them. None of them where that upload is not the current one any more. A deal dated after `now` has no price:
+        the rate of its date is not known yet."""
 
     async def forget_replaced_deals(self) -> int:
-        """Deletes the deals of uploads that are not current, of which nobody can ask any more, and says how many."""
+        """Deletes the deals of uploads that are not current, of which nobody can ask any more, and what loads left that were
+        killed, and says how many deals these were. Harms no load at work."""
 
     # Visits and schedules
 

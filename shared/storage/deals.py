@@ -1,12 +1,13 @@
 """Deals: what both databases share of them.
 
 All of it hangs on one row of `deal_uploads`, the current one: a load writes its deals under an id that nobody asks for yet, and
-its commit makes that row the current one. Readers go by that id, so they see the old deals or the new, never both. The
-deals of the upload before stay where they are until `forget_replaced_deals`.
+its last commit makes that row the current one. Readers go by that id, so they see the old deals or the new, never both.
+The deals of the upload before stay where they are until `forget_replaced_deals`.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from shared.domain.deals import (
@@ -22,19 +23,21 @@ from shared.domain.deals import (
 )
 from shared.domain.page import Cursor, Page
 from shared.errors import InvalidDeals
-from shared.storage.engine import OnEngine, Session
+from shared.storage.engine import OnEngine, Row, Session
 from shared.storage.paging import page_of
 from shared.storage.priced_deals import read_priced_deals
 from shared.storage.rows import spenders_of, upload_of
 from shared.storage.text import storable
 
-LONGEST_SUMMARY = 8 * 1024 * 1024
-"""Bytes. Names may be long, and an answer holds many of them in memory."""
+LONGEST_SUMMARY = 1024 * 1024
+"""Bytes. Names may be long, and every process reads all of them after each upload."""
 REFUSED_KEPT = 100
 LONGEST_NAME = 255
-LONGEST_ERROR = 4000
+LONGEST_ERROR = 10_000
 """Both in characters."""
 _UPLOAD = "id, state, name, size, sha256, charset, has_header, received_at, rows, error"
+LOADING = "loading"
+"""The state of an upload whose load is at work, or was killed. Only what writes deals knows it."""
 _ADD = f"""
     INSERT INTO deal_uploads (state, name, size, sha256, charset, has_header, received_at, error)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_UPLOAD}
@@ -42,10 +45,10 @@ _ADD = f"""
 
 
 class DealsLoad(Protocol):
-    """The transaction of one load, which no other load runs beside."""
+    """One load, which no other runs beside."""
 
-    @property
-    def session(self) -> Session: ...
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """Of short work. Nobody else sees what is written before its end."""
 
     async def store(self, upload_id: int, columns: Sequence[str], batches: AsyncIterator[DealsBatch]) -> int:
         """Writes the deals, and says how many they are."""
@@ -59,7 +62,8 @@ class DealsWriter(Protocol):
     """The bulk writes, which each database needs said in its own way."""
 
     def load(self) -> AbstractAsyncContextManager[DealsLoad]:
-        """Waits while another load runs, whatever process it is of. Commits at the end of its block."""
+        """Waits while another load runs, whatever process it is of. At the end of its block all is committed; where that fails,
+        what was written is deleted, now or with the replaced deals."""
 
     async def forget_replaced(self) -> int:
         """See Storage.forget_replaced_deals."""
@@ -78,12 +82,15 @@ class Deals(OnEngine):
         source = _Source(batches)
         try:
             async with self._deals_writer.load() as load:
-                same = await _same_file(load.session, file)
-                if same is not None:
-                    return Replacement(same, is_new=False)
-                upload_id = await _begin(load.session, file)
+                async with load.transaction() as session:
+                    same = await _same_file(session, file)
+                    if same is not None:
+                        return Replacement(same, is_new=False)
+                    upload_id = (await _added(session, LOADING, file))[0]
                 rows = await load.store(upload_id, columns, source)
-                upload = await _finish(load.session, upload_id, rows, await load.summary(upload_id))
+                summary = await load.summary(upload_id)
+                async with load.transaction() as session:
+                    upload = await _made_current(session, upload_id, rows, summary)
         except Exception:
             # What reading the file raised is about the file, though a driver or the database may have made something
             # else of it.
@@ -94,9 +101,7 @@ class Deals(OnEngine):
 
     async def refuse_deals(self, file: DealsFile, *, error: str) -> DealsUpload:
         async with self._engine.transaction() as session:
-            row = await session.fetchrow(
-                _ADD, UploadState.REFUSED.value, *_columns_of(file), storable(error)[:LONGEST_ERROR]
-            )
+            row = await _added(session, UploadState.REFUSED.value, file, _kept(storable(error)))
             await session.execute(
                 """
                 DELETE FROM deal_uploads WHERE state = 'refused' AND id <= (
@@ -105,7 +110,6 @@ class Deals(OnEngine):
                 """,
                 REFUSED_KEPT,
             )
-        assert row is not None  # noqa: S101 - it was just added
         return upload_of(row)
 
     async def current_upload(self) -> int | None:
@@ -124,19 +128,25 @@ class Deals(OnEngine):
         return DealsSummary(upload_of(upload), spenders_of(summary))
 
     async def uploads_page(self, *, cursor: Cursor | None, limit: int) -> Page[DealsUpload]:
-        sql = f"SELECT {_UPLOAD} FROM deal_uploads"  # noqa: S608 - see _ADD
+        sql = f"SELECT {_UPLOAD} FROM deal_uploads WHERE state <> '{LOADING}'"  # noqa: S608 - see _ADD
         args = [limit + 1]
         if cursor is not None:
-            sql += f" WHERE id {'>' if cursor.backwards else '<'} $2"
+            sql += f" AND id {'>' if cursor.backwards else '<'} $2"
             args.append(cursor.key[0])
         order = "" if cursor is not None and cursor.backwards else "DESC"
         rows = await self._engine.fetch(f"{sql} ORDER BY id {order} LIMIT $1", *args)
         return page_of([upload_of(row) for row in rows], cursor=cursor, limit=limit)
 
     async def priced_deals(
-        self, upload_id: int, customers: Sequence[str], rules: Sequence[PriceRule], *, limit: int
+        self,
+        upload_id: int,
+        customers: Sequence[str],
+        rules: Sequence[PriceRule],
+        *,
+        now: datetime,
+        limit: int,
     ) -> list[PricedDeal]:
-        return await read_priced_deals(self._engine, upload_id, customers, rules, limit=limit)
+        return await read_priced_deals(self._engine, upload_id, customers, rules, now=now, limit=limit)
 
     async def forget_replaced_deals(self) -> int:
         return await self._deals_writer.forget_replaced()
@@ -196,21 +206,28 @@ async def _same_file(session: Session, file: DealsFile) -> DealsUpload | None:
     return None if row is None else upload_of(row)
 
 
-async def _begin(session: Session, file: DealsFile) -> int:
-    """Puts the file in the place of the current one."""
+async def _added(session: Session, state: str, file: DealsFile, error: str | None = None) -> Row:
+    row = await session.fetchrow(_ADD, state, *_columns_of(file), error)
+    assert row is not None  # noqa: S101 - it was just added
+    return row
+
+
+async def _made_current(session: Session, upload_id: int, rows: int, summary: str) -> DealsUpload:
     await session.execute(
         "UPDATE deal_uploads SET state = 'replaced', summary = NULL WHERE state = 'current'"
     )
-    number: int = await session.fetchval(_ADD, UploadState.CURRENT.value, *_columns_of(file), None)
-    return number
-
-
-async def _finish(session: Session, upload_id: int, rows: int, summary: str) -> DealsUpload:
     row = await session.fetchrow(
-        f"UPDATE deal_uploads SET rows = $2, summary = $3 WHERE id = $1 RETURNING {_UPLOAD}",  # noqa: S608 - see _ADD
+        f"UPDATE deal_uploads SET state = 'current', rows = $2, summary = $3 WHERE id = $1 RETURNING {_UPLOAD}",  # noqa: S608 - see _ADD
         upload_id,
         rows,
         summary,
     )
-    assert row is not None  # noqa: S101 - this transaction added it
+    assert row is not None  # noqa: S101 - this load added it
     return upload_of(row)
+
+
+def _kept(error: str) -> str:
+    """As many of its lines as may be kept, or a part of the first."""
+    if len(error) <= LONGEST_ERROR:
+        return error
+    return error[: LONGEST_ERROR + 1].rpartition("\n")[0] or error[:LONGEST_ERROR]

@@ -7,7 +7,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from shared.domain.deals import LONGEST_TOP, DealsBatch
 from shared.storage.deals import LONGEST_SUMMARY, DealsLoad, too_long_summary
@@ -16,14 +16,15 @@ from shared.storage.postgresql import PostgresEngine, PostgresSession
 
 LOAD_SECONDS = 600.0
 """Of one load, and of waiting for those before it. The default cap of a file takes some ten seconds."""
-FORGET_SECONDS = 600.0
+FORGET_SECONDS = 240.0
+"""As deleting takes no longer than loading; it fits into the lease of the job that does it."""
 LOAD_LOCK_KEY = 0x66726573_686C6F64
 FORGET_LOCK_KEY = 0x66726573_68666764
 """Of PostgreSQL's advisory lock: "freshlod" and "freshfgd" in ASCII."""
 _WORKING_MEMORY = "64MB"
 """For the sums of a load: the default of 4 MB sends them to disk from some ten thousand customers on."""
 
-# No deal has a later id than that of the load at work, so >= finds what = would. But nothing is known of the new deals when the
+# A load draws its id under the lock that it holds to its end, so no deal has a greater one, and >= finds what = would. But nothing is known of the new deals when the
 # statement is planned: of = the planner takes 0.5 % of the table for granted, and sorts on disk what it should hash (measured:
 # 2.2 s instead of 0.4 s for a million).
 # The names are measured before they are put together, and what they make together before it is sent: no size of names may
@@ -72,9 +73,11 @@ class PostgresDealsWriter:
             yield _PostgresLoad(session)
 
     async def forget_replaced(self) -> int:
-        """A load that is at work is not seen from here; what it replaces is left for the next time."""
+        """A load that is at work is not seen from here; what it replaces is left for the next time. So is everything where
+        another process is at it."""
         async with self._engine.long_transaction(seconds=FORGET_SECONDS) as session:
-            await session.execute("SELECT pg_advisory_xact_lock($1)", FORGET_LOCK_KEY)
+            if not await session.fetchval("SELECT pg_try_advisory_xact_lock($1)", FORGET_LOCK_KEY):
+                return 0
             return await session.execute(
                 "DELETE FROM deals WHERE upload_id <> (SELECT id FROM deal_uploads WHERE state = 'current')"
             )
@@ -84,9 +87,9 @@ class _PostgresLoad:
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
 
-    @property
-    def session(self) -> Session:
-        return self._session
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """The load is one."""
+        return nullcontext(self._session)
 
     async def store(self, upload_id: int, columns: Sequence[str], batches: AsyncIterator[DealsBatch]) -> int:
         lines = _Lines(upload_id, batches)

@@ -150,11 +150,12 @@ class PostgresEngine:
 
     @asynccontextmanager
     async def long_transaction(self, *, seconds: float) -> AsyncIterator["PostgresSession"]:
-        """A transaction, and statements and waits for locks in it, that may take so long together: for bulk work."""
+        """A transaction, and statements and waits for locks in it, that may take so long together: for bulk work. Each of its
+        statements sees what was committed before it, whatever the server's default: so it may wait for a lock first."""
         async with (
             self._connection() as connection,
             _given_up_when_lost(connection, seconds),
-            connection.transaction(),
+            connection.transaction(isolation="read_committed"),
         ):
             limit = f"{seconds * 1000:.0f}ms"
             await connection.execute(

@@ -6,7 +6,7 @@ In force at a date: observed at or before it, and stored by then, or backfilled.
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.deals import PricedDeal, PriceRule
 from shared.storage.engine import Dialect, Engine
@@ -45,11 +45,17 @@ _AMONG = {
 
 
 async def read_priced_deals(
-    engine: Engine, upload_id: int, customers: Sequence[str], rules: Sequence[PriceRule], *, limit: int
+    engine: Engine,
+    upload_id: int,
+    customers: Sequence[str],
+    rules: Sequence[PriceRule],
+    *,
+    now: datetime,
+    limit: int,
 ) -> list[PricedDeal]:
     """See Storage.priced_deals. One statement: the deals, and whether they are the current ones, are of one moment."""
     args: list[object] = [upload_id, list(customers), limit]
-    prices = "".join(f", {_price(rule, args)}" for rule in rules)
+    prices = "".join(f", {_price(rule, now, args)}" for rule in rules)
     sql = _DEALS.format(prices=prices, among=_AMONG[engine.dialect])
     deals: list[PricedDeal] = []
     async with aclosing(engine.slices(sql, *args, size=SLICE)) as slices:
@@ -58,13 +64,14 @@ async def read_priced_deals(
     return deals
 
 
-def _price(rule: PriceRule, args: list[object]) -> str:
+def _price(rule: PriceRule, now: datetime, args: list[object]) -> str:
     """The look-ups of a rule, of which one follows another only where that found nothing. Adds their arguments."""
-    args += [rule.currency_id, timedelta(seconds=rule.within_seconds)]
-    currency, within = len(args) - 1, len(args)
+    args += [now, rule.currency_id, timedelta(seconds=rule.within_seconds)]
+    known, currency, within = range(len(args) - 2, len(args) + 1)
     further = []
     for source in rule.sources:
         args.append(source)
         further.append(_OF_SOURCE.format(source=len(args), currency=currency))
     looked_up = [_PRICE.format(currency=currency, within=within, also=also) for also in (*further, "")]
-    return f"coalesce({', '.join(looked_up)}, NULL)"
+    # A deal of the future would take the rate of today for that of its date.
+    return f"CASE WHEN d.date <= ${known} THEN coalesce({', '.join(looked_up)}, NULL) END"

@@ -180,6 +180,17 @@ class SqliteEngine:
                 await self._rollback()
                 raise
 
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[SqliteSession]:
+        """A connection of its own, for long statements that read and for temporary tables: nobody waits for them. One
+        transaction that is never committed."""
+        self._check_open()
+        with errors_of(self._path):
+            async with _connection(self._path) as connection:
+                session = SqliteSession(connection, self._path)
+                await session.execute("BEGIN")
+                yield session
+
     def connections(self) -> Connections:
         """Of the one that writes: reading waits for nobody."""
         used = min(1, self._writers)

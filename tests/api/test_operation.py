@@ -130,10 +130,12 @@ async def test_paths_cannot_forge_lines(rig: Rig) -> None:
 def test_a_console_line_is_for_people_and_cannot_be_forged_either() -> None:
     stream = io.StringIO()
     log = RequestLog(stream, as_json=False, is_enabled=True)
-    log._records.append(RequestRecord(1.5, "GET", "/a\x1b[31m\n", 502, 0.25, "id", "UpstreamError: broken"))
+    log._records.append(
+        RequestRecord(1.5, "GET", "/a\x1b[31m\n", 502, 0.25, "id", "UpstreamError: bro\x1bken\n")
+    )
     log.flush()
     assert stream.getvalue() == (
-        "1970-01-01T00:00:01.500Z GET /a\\x1b[31m\\n 502 250.0ms id (UpstreamError: broken)\n"
+        "1970-01-01T00:00:01.500Z GET /a\\x1b[31m\\n 502 250.0ms id (UpstreamError: bro\\x1bken\\n)\n"
     )
 
 

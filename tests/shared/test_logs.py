@@ -56,6 +56,13 @@ def test_a_defect_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str
     assert line["exception"][0]["exc_type"] == "RuntimeError"
 
 
+def test_bytes_that_are_no_text_end_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(read_settings(_env_file=None, log_format="json"), service="api")
+    structlog.get_logger("test").info("sent", header="\udcff", times={1: "one"})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["header"], line["times"]) == ("sent", "\udcff", {"1": "one"})
+
+
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_line_and_its_end_are_one_write(log_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[str] = []

@@ -16,6 +16,8 @@ from shared.messages import CatalogStored, Fact, RatesStored
 from shared.opening import World
 from shared.queue.in_process import InProcessQueue
 from shared.settings import read_settings
+from shared.storage.deals_postgresql import FORGET_SECONDS
+from shared.storage.postgresql import COMMAND_SECONDS
 from shared.visitor import Visitor
 from tests.contract.storage.deals import deal, load, stored_deals
 from tests.worker.rankings import ranking_of, visit
@@ -25,8 +27,9 @@ from worker.jobs import JOBS
 from worker.jobs.catalog import renew_catalog
 from worker.jobs.prices import poll_prices
 from worker.jobs.ranking import poll_ranking
-from worker.jobs.upkeep import keep_up
+from worker.jobs.upkeep import UPKEEP, keep_up
 from worker.pace import pace_of_prices, plan_of_prices
+from worker.schedule import LONGEST_LEASE
 from worker.tracked import tracked
 
 
@@ -414,4 +417,8 @@ async def test_upkeep_deletes_the_deals_of_a_replaced_upload(world: World) -> No
 
 def test_job_names_are_unique_and_leases_outlast_their_work() -> None:
     assert len({job.name for job in JOBS}) == len(JOBS)
-    assert all(job.lease > timedelta(seconds=30) for job in JOBS)
+    assert all(timedelta(seconds=30) < job.lease <= LONGEST_LEASE for job in JOBS)
+
+
+def test_the_lease_of_upkeep_outlasts_the_deleting_of_deals_and_the_statements_before_it() -> None:
+    assert UPKEEP.lease.total_seconds() >= FORGET_SECONDS + 3 * COMMAND_SECONDS

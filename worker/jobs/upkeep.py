@@ -38,4 +38,5 @@ UPKEEP = Job(
     schedule=lambda _settings: Every(timedelta(hours=6)),
     run=keep_up,
     retry=timedelta(minutes=5),
+    lease=timedelta(minutes=5),
 )

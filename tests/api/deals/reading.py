@@ -90,7 +90,7 @@ def naive(text: str) -> list[Deal] | None:
         return [
             deal_of({column: CHECKS[column](cell) for column, cell in zip(COLUMNS, row, strict=True)})
             for row in csv.reader(io.StringIO(text, newline=""), strict=True)
-            if row
+            if row and not (len(row) == 1 and row[0].isspace())
         ] or None
     except (ValueError, csv.Error):
         return None

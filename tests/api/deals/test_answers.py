@@ -1,15 +1,38 @@
 """Who spent most: exact sums, gems among those who are named, and never an answer of old deals."""
 
+import asyncio
+import threading
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
+from aiohttp import ServerDisconnectedError
 
 from api.deals import answers, encoding
 from api.deals.upload_schemas import UPLOAD_HEADER
+from shared.domain.deals import BigSpender, DealsSummary
+from shared.errors import StorageUnavailable
 from tests.api.deals.ledger import PATH, Reads, Row, exactly, gems, replace_deals, rows, spent
-from tests.api.rig import Rig
+from tests.api.rig import Rig, until
 
 NOON = "2026-11-20T12:00:00"
+
+
+Encoded = tuple[int, int]
+"""Customers, and the thread."""
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Encoded]:
+    """What was encoded by now."""
+    done: list[Encoded] = []
+
+    def watched(spenders: Sequence[BigSpender]) -> bytes:
+        done.append((len(spenders), threading.get_ident()))
+        return encoding.spenders_body(spenders)
+
+    monkeypatch.setattr(answers, "spenders_body", watched)
+    return done
 
 
 def bought(customer: str, item: str, total: str = "1") -> Row:
@@ -124,16 +147,78 @@ async def test_another_upload_with_the_same_answer_has_a_tag_of_its_own(rig: Rig
 
 async def test_each_request_reads_the_id_and_a_summary_is_read_once(rig: Rig, reads: Reads) -> None:
     await replace_deals(rig, bought("a", "ruby"))
-    for _ in range(3):
-        await rows(rig)
-    assert (reads.ids, reads.summaries) == (3, 1)
-    await rows(rig, "top=7")
-    await rows(rig, "top=7")
-    assert (reads.ids, reads.summaries) == (5, 2)
+    for query in ("", "", "top=7", "top=1", "top=7"):
+        await rows(rig, query)
+    assert (reads.ids, reads.summaries) == (5, 1)
     await replace_deals(rig, bought("b", "ruby"))
     assert await spent(rig, "top=7") == {"b": 1}
     assert await spent(rig) == {"b": 1}
-    assert (reads.ids, reads.summaries) == (7, 4)
+    assert (reads.ids, reads.summaries) == (7, 2)
+
+
+async def test_many_who_ask_at_once_after_an_upload_wait_for_one_reading(rig: Rig, reads: Reads) -> None:
+    is_open = asyncio.Event()
+    reads.before_summary.append(is_open.wait)
+    await replace_deals(rig, *(bought(str(n), "ruby") for n in range(9)))
+    asking = [asyncio.create_task(rows(rig, f"top={1 + n % 9}")) for n in range(64)]
+    await until(lambda: reads.ids == 64)
+    is_open.set()
+    told = await asyncio.gather(*asking)
+    assert [len(one) for one in told] == [1 + n % 9 for n in range(64)]
+    assert reads.summaries == 1
+
+
+async def test_those_who_ask_for_the_same_at_once_share_what_is_encoded(
+    rig: Rig, encoded: list[Encoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "LONG", 1)
+    await replace_deals(rig, bought("a", "ruby"), bought("b", "ruby"))
+    told = await asyncio.gather(*(rows(rig, f"top={1 + n % 2}") for n in range(16)))
+    assert [len(one) for one in told] == [1, 2] * 8
+    assert sorted(count for count, _ in encoded) == [1, 2]
+
+
+async def test_one_who_leaves_takes_the_reading_from_nobody(rig: Rig, reads: Reads) -> None:
+    is_open = asyncio.Event()
+    reads.before_summary.append(is_open.wait)
+    await replace_deals(rig, bought("a", "ruby"))
+    first = asyncio.create_task(rig.api.deals.top(5))
+    await until(lambda: reads.summaries == 1)
+    second = asyncio.create_task(rig.api.deals.top(6))
+    await until(lambda: reads.ids == 2)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    is_open.set()
+    assert b'"a"' in (await second).body
+    assert reads.summaries == 1
+
+
+async def test_a_reading_that_fails_is_told_to_all_and_tried_anew_later(rig: Rig, reads: Reads) -> None:
+    is_open = asyncio.Event()
+
+    async def fail() -> None:
+        await is_open.wait()
+        raise StorageUnavailable
+
+    reads.before_summary.append(fail)
+    await replace_deals(rig, bought("a", "ruby"))
+    asking = [asyncio.create_task(rig.headers(PATH)) for _ in range(3)]
+    await until(lambda: reads.ids == 3)
+    is_open.set()
+    assert [status for status, _ in await asyncio.gather(*asking)] == [503] * 3
+    assert await spent(rig) == {"a": 1}
+    assert reads.summaries == 2
+
+
+async def test_a_reading_under_way_does_not_keep_the_process(rig: Rig, reads: Reads) -> None:
+    reads.before_summary.append(asyncio.Event().wait)
+    await replace_deals(rig, bought("a", "ruby"))
+    asking = asyncio.create_task(rig.headers(PATH))
+    await until(lambda: reads.summaries == 1)
+    await rig.api.deals.close()
+    with pytest.raises(ServerDisconnectedError):
+        await asking
 
 
 async def test_a_summary_that_is_newer_than_the_id_is_answered_and_kept(rig: Rig, reads: Reads) -> None:
@@ -145,35 +230,57 @@ async def test_a_summary_that_is_newer_than_the_id_is_answered_and_kept(rig: Rig
 
 
 async def test_an_answer_that_is_late_is_no_answer_for_those_who_ask_later(rig: Rig, reads: Reads) -> None:
+    is_open = asyncio.Event()
+    has_read = asyncio.Event()
+    read = rig.storage.deals_summary
+
+    async def late() -> DealsSummary | None:
+        summary = await read()
+        has_read.set()
+        await is_open.wait()
+        return summary
+
     await replace_deals(rig, bought("a", "ruby"))
-    await rows(rig)
-    newer = [bought("b", "ruby")]
-
-    async def replaced_and_read() -> None:
-        await replace_deals(rig, *newer)
-        assert await spent(rig) == {"b": 1}
-
-    reads.before_summary.append(replaced_and_read)
+    rig.storage.deals_summary = late  # type: ignore[method-assign] # what it read is old when it comes
+    early = asyncio.create_task(spent(rig, "top=9"))
+    await has_read.wait()
+    rig.storage.deals_summary = read  # type: ignore[method-assign]
+    await replace_deals(rig, bought("b", "ruby"))
+    assert await spent(rig) == {"b": 1}
+    is_open.set()
+    assert await early == {"a": 1}
     assert await spent(rig, "top=9") == {"b": 1}
     assert await spent(rig) == {"b": 1}
-
-
-async def test_memory_is_bounded_by_bytes(rig: Rig, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    await replace_deals(rig, *(bought(str(n), "ruby") for n in range(9)))
-    text = await (await rig.client.get(f"{PATH}?top=9")).text()
-    monkeypatch.setattr(answers, "LARGEST_CACHE", len(text))
-    await rows(rig, "top=8")
-    assert reads.summaries == 2
-    await rows(rig, "top=8")
-    assert reads.summaries == 2
-    await rows(rig, "top=9")
     assert reads.summaries == 3
 
 
-async def test_a_long_answer_is_made_beside_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding, "LONG", 1)
-    await replace_deals(rig, bought("a", "ruby"), bought("b", "ruby"))
-    assert await gems(rig) == {"a": ["ruby"], "b": ["ruby"]}
+async def test_memory_is_bounded_by_bytes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await replace_deals(rig, *(bought(str(n), "ruby") for n in range(9)))
+    text = await (await rig.client.get(f"{PATH}?top=9")).text()
+    monkeypatch.setattr(answers, "LARGEST_CACHE", len(text))
+    for top in (8, 8, 9, 8):
+        await rows(rig, f"top={top}")
+        assert list(rig.api.deals._answers) == [top]
+
+
+@pytest.mark.parametrize(
+    ("name", "item", "is_beside"),
+    [("a", "ruby", False), ("a", "r" * 600, True), ("a" * 1200, "ruby", True)],
+    ids=["short", "long items", "long names"],
+)
+async def test_a_long_answer_is_made_beside_the_loop(
+    rig: Rig,
+    encoded: list[Encoded],
+    name: str,
+    item: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_beside: bool,
+) -> None:
+    monkeypatch.setattr(encoding, "LONG", 1000)
+    await replace_deals(rig, bought(name, item), bought("z", item))
+    assert await gems(rig) == {name: [item], "z": [item]}
+    assert [thread != threading.get_ident() for _, thread in encoded] == [is_beside]
 
 
 async def test_a_query_that_cannot_be_used_is_400_by_name(rig: Rig) -> None:

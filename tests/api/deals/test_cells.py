@@ -75,7 +75,6 @@ def test_an_amount_is_kept_as_a_plain_decimal(text: str, kept: str) -> None:
                 "1_000",
                 "0x10",
                 "٣",
-                "1E+999999999",
                 "--1",
             )
         ),
@@ -83,6 +82,7 @@ def test_an_amount_is_kept_as_a_plain_decimal(text: str, kept: str) -> None:
         ("-1e-40", "must not be negative"),
         ("1e31", "must be 0, or between 1e-30 and 1e30"),
         ("1e-31", "must be 0, or between 1e-30 and 1e30"),
+        ("1E+999999999", "must be 0, or between 1e-30 and 1e30"),
         ("1E+9999", "must be 0, or between 1e-30 and 1e30"),
         ("1." + "1234567891" * 4, "has more than 40 digits"),
         ("0" * 120 + "1", "is too long for a number"),
@@ -128,7 +128,7 @@ def test_a_date_is_kept_in_utc(text: str, kept: str) -> None:
     assert date(text) == kept
 
 
-NO_DATE = r"is not a date with time \(2026-11-20T12:00:00\)"
+NO_DATE = r"is not a date \(2026-11-20\) and not one with a time \(2026-11-20T12:00:00\)"
 
 
 @pytest.mark.parametrize(

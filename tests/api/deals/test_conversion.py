@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from api.deals import conversion
+from api.deals import converter
 from shared.domain.currency import CurrencyKind
 from shared.domain.times import iso
 from shared.domain.visit import FailureKind
@@ -178,6 +178,17 @@ async def test_a_rate_that_was_not_known_yet_does_not_count(market: Rig) -> None
     assert await spent(market, "convert=BTC") == {"a": Decimal("0.5"), "b": Decimal("0.25")}
 
 
+async def test_a_deal_of_the_future_has_no_rate_yet(market: Rig) -> None:
+    later = START + A_SECOND
+    await stated(market, "2", START - HOUR)
+    await replace_deals(market, bought("a", "7", START), bought("a", "1", later), bought("b", "1", START))
+    future, present = await rows(market, "convert=BTC")
+    assert future["spent_money"] is None
+    assert (future["unpriced_deals"], future["unpriced_to"]) == (1, iso(later))
+    assert present["spent_money"] == Decimal("0.5")
+    assert await spent(market, "convert=USD") == {"a": 8, "b": 1}
+
+
 async def test_before_the_first_upload_there_is_nobody(market: Rig) -> None:
     async with market.client.get(f"{PATH}?convert=BTC") as response:
         assert await response.text() == '{"response":[]}'
@@ -186,7 +197,7 @@ async def test_before_the_first_upload_there_is_nobody(market: Rig) -> None:
 async def test_more_deals_than_are_converted_at_once_is_an_error_that_says_what_to_do(
     market: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "MOST_DEALS", 3)
+    monkeypatch.setattr(converter, "MOST_DEALS", 3)
     await stated(market, "2", DATE)
     await replace_deals(market, *[bought("a", "9")] * 4, *[bought("b", "8")] * 2)
     (said,) = (await market.get(f"{PATH}?convert=BTC", status=400))["errors"]["top"]
@@ -196,7 +207,7 @@ async def test_more_deals_than_are_converted_at_once_is_an_error_that_says_what_
     (said,) = (await market.get(f"{PATH}?convert=BTC&top=1", status=400))["errors"]["top"]
     assert said.endswith("Ask without `convert`.")
     assert await spent(market, "convert=USD") == {"a": 36, "b": 16}
-    monkeypatch.setattr(conversion, "MOST_DEALS", 6)
+    monkeypatch.setattr(converter, "MOST_DEALS", 6)
     assert await spent(market, "convert=BTC") == {"a": 18, "b": 8}
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from aiohttp import ServerDisconnectedError
 
-from api.deals import conversion
+from api.deals import conversions, converter
 from tests.api.conftest import StartRig
 from tests.api.deals.ledger import PATH, UPLOADS, Reads, replace_deals, rows, spent
 from tests.api.deals.test_conversion import DATE, HOUR, bought, stated
@@ -71,6 +71,13 @@ async def test_those_who_ask_at_once_share_a_computation(market: Rig, reads: Rea
     assert (reads.priced, reads.summaries) == (1, 1)
 
 
+async def test_the_summary_is_read_once_whatever_is_asked_for(market: Rig, reads: Reads) -> None:
+    queries = ("", "top=1", "convert=BTC", "convert=EUR&top=7", "convert=USD")
+    await asyncio.gather(*(rows(market, query) for query in queries))
+    await rows(market, "convert=EUR&top=3")
+    assert (reads.summaries, reads.priced) == (1, 3)
+
+
 async def test_different_ones_are_computed_one_after_another(market: Rig, reads: Reads) -> None:
     gate = Gate(reads)
     first = asyncio.create_task(spent(market, "convert=BTC"))
@@ -86,13 +93,13 @@ async def test_different_ones_are_computed_one_after_another(market: Rig, reads:
 async def test_a_failure_is_told_to_all_and_not_kept(
     market: Rig, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "MOST_DEALS", 0)
+    monkeypatch.setattr(converter, "MOST_DEALS", 0)
     gate = Gate(reads)
     asking = [asyncio.create_task(market.headers(f"{PATH}?convert=BTC")) for _ in range(3)]
     await until(lambda: reads.ids == 3)
     gate.is_open.set()
     assert [status for status, _ in await asyncio.gather(*asking)] == [400] * 3
-    monkeypatch.setattr(conversion, "MOST_DEALS", 1)
+    monkeypatch.setattr(converter, "MOST_DEALS", 1)
     assert await spent(market, "convert=BTC") == HALF
 
 
@@ -123,16 +130,16 @@ async def test_who_waits_too_long_is_told_and_finds_the_answer_later(
     body = await rig.get(f"{PATH}?convert=BTC", status=504)
     assert "ask again" in body["detail"]
     gate.is_open.set()
-    await until(lambda: not rig.api.deals._conversions._tasks)
+    await until(lambda: not rig.api.deals._conversions._under_way)
     assert await spent(rig, "convert=BTC") == HALF
     assert reads.priced == 1
 
 
 async def test_no_more_than_so_many_wait(market: Rig, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "MOST_WAITING", 2)
+    monkeypatch.setattr(conversions, "MOST_WAITING", 2)
     gate = Gate(reads)
     asking = [asyncio.create_task(market.headers(f"{PATH}?convert=BTC&top={n}")) for n in (1, 2)]
-    await until(lambda: len(market.api.deals._conversions._tasks) == 2)
+    await until(lambda: len(market.api.deals._conversions._under_way) == 2)
     status, headers = await market.headers(f"{PATH}?convert=BTC&top=3")
     assert (status, headers["Retry-After"]) == (429, "5")
     gate.is_open.set()
@@ -140,7 +147,7 @@ async def test_no_more_than_so_many_wait(market: Rig, reads: Reads, monkeypatch:
 
 
 async def test_memory_is_bounded_by_bytes(market: Rig, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "LARGEST_CACHE", 1)
+    monkeypatch.setattr(conversions, "LARGEST_CACHE", 1)
     for query, priced in (("convert=BTC", 1), ("convert=BTC", 1), ("convert=EUR", 2), ("convert=BTC", 3)):
         await rows(market, query)
         assert reads.priced == priced
@@ -151,6 +158,6 @@ async def test_a_conversion_under_way_does_not_keep_the_process(market: Rig, rea
     asking = asyncio.create_task(market.headers(f"{PATH}?convert=BTC"))
     await until(lambda: reads.priced == 1)
     await market.api.deals.close()
-    assert not market.api.deals._conversions._tasks
+    assert not market.api.deals._conversions._under_way
     with pytest.raises(ServerDisconnectedError):
         await asking

@@ -3,6 +3,7 @@ than the text is long."""
 
 import csv
 import io
+import re
 import time
 from itertools import permutations
 
@@ -54,14 +55,13 @@ def taken(text: str) -> str:
 
 @pytest.mark.parametrize("row", PLAIN)
 def test_a_common_row_is_plain(row: str) -> None:
-    assert part(f"{row}\n", 0) == (f"{row}\n", len(row) + 1)
+    assert part(f"{row}\n", 0) == (f"{row}\n", 1, len(row) + 1)
     assert is_plain(COLUMNS)(next(csv.reader([row])))
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        "",
         ",ruby,1,1,2026-11-20",
         " ,ruby,1,1,2026-11-20",
         "\u00a0,ruby,1,1,2026-11-20",
@@ -98,7 +98,7 @@ def test_a_common_row_is_plain(row: str) -> None:
     ],
 )
 def test_any_other_row_is_left_to_the_checks(row: str) -> None:
-    assert part(f"{GOOD}{row}\n{GOOD}", 0) == (GOOD, len(GOOD))
+    assert part(f"{GOOD}{row}\n{GOOD}", 0) == (GOOD, 1, len(GOOD))
 
 
 GOOD = "ann,ruby,10.50,2,2026-11-20T12:00:00\n"
@@ -107,7 +107,13 @@ GOOD = "ann,ruby,10.50,2,2026-11-20T12:00:00\n"
 def test_plain_rows_end_in_a_line_feed_whatever_they_ended_in() -> None:
     row = GOOD.strip()
     text = f"{row}\r\n{row}\n{row}\r{row}\r\n"
-    assert part(text, 0) == (GOOD * 4, len(text))
+    assert part(text, 0) == (GOOD * 4, 4, len(text))
+
+
+def test_blank_lines_are_counted_and_left_out() -> None:
+    row = GOOD.strip()
+    assert part(f"\n\r\n{row}\n\n\n{row}\r\r\n\n", 0) == (GOOD * 2, 8, len(row) * 2 + 10)
+    assert part("\n" * 1000, 0) == ("", 1000, 1000)
 
 
 def test_any_cell_may_stand_in_quotes() -> None:
@@ -117,11 +123,11 @@ def test_any_cell_may_stand_in_quotes() -> None:
 
 
 def test_it_goes_on_from_any_row() -> None:
-    assert part(f"?\n{GOOD}?\n", 2) == (GOOD, len(GOOD) + 2)
+    assert part(f"?\n{GOOD}?\n", 2) == (GOOD, 1, len(GOOD) + 2)
 
 
 def test_a_row_that_has_no_end_is_not_taken() -> None:
-    assert part(GOOD + GOOD.strip(), 0) == (GOOD, len(GOOD))
+    assert part(GOOD + GOOD.strip(), 0) == (GOOD, 1, len(GOOD))
 
 
 def test_a_cell_is_as_long_as_csv_takes_it() -> None:
@@ -140,7 +146,7 @@ def test_columns_in_any_order(columns: tuple[str, ...]) -> None:
     cells = named(GOOD.strip().split(","))
     row = [cells[column] for column in columns]
     line = ",".join(row) + "\n"
-    assert plain_part(columns)(line * 2, 0) == (line * 2, len(line) * 2)
+    assert plain_part(columns)(line * 2, 0) == (line * 2, 2, len(line) * 2)
     assert is_plain(columns)(row)
     assert not is_plain(columns)(row[:4])
     assert not is_plain(columns)([*row, "?"])
@@ -166,10 +172,11 @@ near_borders = st.lists(st.sampled_from([*SPECIAL, *PLAIN, "\n"]), max_size=12).
 @given(mutated() | near_borders)
 @example("ann,ruby,1,1,2026-11-20\n\\.\n")
 def test_what_is_plain_is_good_with_the_same_values(text: str) -> None:
-    rows, end = part(text, 0)
+    rows, lines, end = part(text, 0)
+    assert lines == len(re.findall("\r\n?|\n", text[:end]))
     assert deals_in(rows) == (naive(text[:end]) or [])
     assert "\r" not in rows
-    assert naive(text) is not None or end < len(text) or not text
+    assert naive(text) is not None or end < len(text) or not rows
 
 
 @settings(deadline=None)

@@ -153,3 +153,8 @@ async def test_a_file_is_read_as_csv_reads_it_as_a_whole(text: str, block_size: 
     except InvalidDeals:
         deals = None
     assert deals == naive(text)
+
+
+async def test_blank_lines_and_lines_of_spaces_are_skipped() -> None:
+    text = f"\n{HEADER}\n{GOOD}\n\n   \n{GOOD}\t\n\r\n"
+    assert await deals_of(reader_of(text)) == [ANN, ANN]

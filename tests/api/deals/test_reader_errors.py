@@ -25,14 +25,17 @@ HINT = "save the file as UTF-8, or name its charset, as in Content-Type: text/cs
         ("ann,ruby,-1,2,2026-11-20", "line 3: total must not be negative: '-1'"),
         ("ann,ruby,1,1e31,2026-11-20", "line 3: quantity must be 0, or between 1e-30 and 1e30: '1e31'"),
         ("ann,ruby,NaN,1,2026-11-20", "line 3: total is not a number: 'NaN'"),
-        ("ann,ruby,1,1,yesterday", "line 3: date is not a date with time (2026-11-20T12:00:00): 'yesterday'"),
+        (
+            "ann,ruby,1,1,yesterday",
+            "line 3: date is not a date (2026-11-20) and not one with a time (2026-11-20T12:00:00): 'yesterday'",
+        ),
         ("ann,ruby,1,1,2026-02-30", "line 3: date is not a day of the calendar: '2026-02-30'"),
         (",ruby,1,1,2026-11-20", "line 3: customer is empty: ''"),
         ("ann,  ,1,1,2026-11-20", "line 3: item is empty: '  '"),
         ("ann,a\0b,1,1,2026-11-20", r"line 3: item has a NUL character: 'a\x00b'"),
         ("ann,ruby,1,1,2026-11-20,", "line 3: 6 cells, but there are 5 columns"),
-        ("ann;ruby;1;1;2026-11-20", "line 3: 1 cell, but there are 5 columns"),
-        (" ", "line 3: 1 cell, but there are 5 columns"),
+        ("ann;ruby;1;1;2026-11-20", "line 3: 1 cell (a comma parts cells), but there are 5 columns"),
+        ('""', "line 3: 1 cell (a comma parts cells), but there are 5 columns"),
         ('"a\nb",ruby,1,x,2026-11-20', "line 3: quantity is not a number: 'x'"),
         (f"ann,ruby,1.{'9' * 50},1,2026-11-20", f"line 3: total has more than 40 digits: '1.{'9' * 38}...'"),
     ],
@@ -46,26 +49,26 @@ async def test_every_bad_cell_of_every_row_is_named() -> None:
         "line 3: customer is empty: ' '",
         "line 3: total is not a number: 'x'",
         "line 3: quantity must not be negative: '-1'",
-        "line 3: date is not a date with time (2026-11-20T12:00:00): 'now'",
+        "line 3: date is not a date (2026-11-20) and not one with a time (2026-11-20T12:00:00): 'now'",
         r"line 6: customer is empty: '\n'",
-        "line 8: date is not a date with time (2026-11-20T12:00:00): 'z'",
+        "line 8: date is not a date (2026-11-20) and not one with a time (2026-11-20T12:00:00): 'z'",
     ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 async def test_lines_are_counted_as_the_file_has_them(end: str) -> None:
     text = f'{HEADER}{GOOD * 3}\n"a\n\n",{GOOD[4:]}?\n'.replace("\n", end)
-    assert await errors_of(text) == ["line 9: 1 cell, but there are 5 columns"]
+    assert await errors_of(text) == ["line 9: 1 cell (a comma parts cells), but there are 5 columns"]
 
 
 async def test_the_load_ends_at_the_first_bad_block_and_the_rest_is_read_for_its_errors() -> None:
     reader = reader_of(f"{HEADER}{GOOD}a\n{GOOD}b\n", block_size=1)
     with pytest.raises(InvalidDeals) as refused:
         await deals_of(reader)
-    assert refused.value.errors == ("line 3: 1 cell, but there are 5 columns",)
+    assert refused.value.errors == ("line 3: 1 cell (a comma parts cells), but there are 5 columns",)
     assert await reader.remaining_errors() == [
-        "line 3: 1 cell, but there are 5 columns",
-        "line 5: 1 cell, but there are 5 columns",
+        "line 3: 1 cell (a comma parts cells), but there are 5 columns",
+        "line 5: 1 cell (a comma parts cells), but there are 5 columns",
     ]
 
 
@@ -73,7 +76,8 @@ async def test_the_load_ends_at_the_first_bad_block_and_the_rest_is_read_for_its
 async def test_twenty_errors_are_named(bad: int, last: int | None) -> None:
     errors = await errors_of(HEADER + "?\n" * bad)
     assert errors[: min(bad, 20)] == [
-        f"line {line}: 1 cell, but there are 5 columns" for line in range(2, 2 + min(bad, 20))
+        f"line {line}: 1 cell (a comma parts cells), but there are 5 columns"
+        for line in range(2, 2 + min(bad, 20))
     ]
     assert errors[20:] == ([] if bad < 20 else ["these are the first 20 errors; there may be more"])
 
@@ -122,7 +126,8 @@ async def test_a_bad_first_line_is_told_again() -> None:
 
 async def test_a_first_line_of_many_columns() -> None:
     errors = await errors_of("customer," + ",".join(map(str, range(1000))))
-    assert len(errors) == 20
+    assert len(errors) == 21
+    assert errors[-1] == "these are the first 20 errors; there may be more"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,7 @@ async def test_where_rows_cannot_be_told_apart_any_more(row: str, error: str) ->
 
 async def test_errors_before_the_one_that_ends_the_reading_are_named_too() -> None:
     assert await row_errors("?", '"a"b', "?") == [
-        "line 3: 1 cell, but there are 5 columns",
+        "line 3: 1 cell (a comma parts cells), but there are 5 columns",
         f"line 4: the row {UNDOUBLED}; {END}",
     ]
 
@@ -189,7 +194,7 @@ async def test_a_byte_that_the_charset_does_not_have(
 ) -> None:
     start = f"{HEADER}{GOOD * 3}?\n".encode().replace(b"\n", end)
     assert await errors_of(start + data + GOOD.encode(), charset=charset) == [
-        "line 5: 1 cell, but there are 5 columns",
+        "line 5: 1 cell (a comma parts cells), but there are 5 columns",
         f"line 6: {error}",
     ]
 
@@ -220,3 +225,8 @@ async def test_the_errors_of_a_file_do_not_depend_on_its_blocks(data: bytes, blo
         await reader_of(data, has_header=False, block_size=block, step_size=step).remaining_errors()
         == at_once
     )
+
+
+async def test_a_spreadsheet_is_called_one() -> None:
+    (error,) = await errors_of(b"PK\x03\x04\x14\x00\x06\x00" + b"\0" * 100)
+    assert error == "line 1: the file is a ZIP archive, as spreadsheets (.xlsx) are; save it as CSV"

@@ -1,17 +1,21 @@
 """Uploads: what is taken, and what is said of what is not."""
 
 import asyncio
+import errno
 import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from api.deals import spool, uploads
 from shared.errors import StorageUnavailable
 from tests.api.conftest import StartRig
-from tests.api.deals.ledger import exactly
+from tests.api.deals.ledger import Reads, exactly
 from tests.api.deals.sending import (
     CSV,
     END,
@@ -39,6 +43,17 @@ async def rig(start: StartRig) -> Rig:
 
 
 MANY_ROWS = f"{ROW}\n" * 3000
+LARGE = f"{HEADER}\n{MANY_ROWS * 5}".encode()
+"""Several blocks of the reader."""
+
+
+def failing(error: Exception) -> Callable[..., Awaitable[Any]]:
+    """A method of the storage that does nothing else."""
+
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
 
 
 # What is taken
@@ -143,6 +158,18 @@ async def test_the_deals_of_replaced_uploads_are_forgotten_in_the_background(rig
     await asyncio.wait_for(is_done.wait(), 5)
     assert sum(forgotten) == 1
     assert await current(rig) == ["b"]
+
+
+async def test_the_first_answer_after_an_upload_needs_no_reading(rig: Rig, reads: Reads) -> None:
+    for file, name in ((FILE, "a"), (OTHER_FILE, "b")):
+        await post(rig, file, CSV)
+        await until(lambda: not rig.api.deals._summaries._readings)
+        before = reads.summaries
+        assert await current(rig) == [name]
+        assert reads.summaries == before
+    assert reads.summaries == 2
+    await post(rig, OTHER_FILE, CSV)
+    assert reads.summaries == 2
 
 
 @pytest.mark.parametrize(
@@ -251,29 +278,91 @@ async def test_bad_content_is_400_and_leaves_the_old_deals(rig: Rig, content: by
     assert (await noted(rig))[0]["error"] == told.body["Desc"]
 
 
+@pytest.mark.parametrize("error", [StorageUnavailable(), RuntimeError("a defect")], ids=repr)
 async def test_a_refused_file_that_cannot_be_noted_is_400_all_the_same(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: Any, **__: Any) -> Any:
-        raise StorageUnavailable
-
-    monkeypatch.setattr(rig.storage, "refuse_deals", away)
+    monkeypatch.setattr(rig.storage, "refuse_deals", failing(error))
     with capture_logs() as logs:
         told = await post(rig, b"nonsense\n", CSV)
     assert told.status == 400
-    assert "refused deals not noted" in {line["event"] for line in logs}
+    assert {"deals refused", "refused deals not noted"} <= {line["event"] for line in logs}
     assert await noted(rig) == []
 
 
-async def test_a_database_that_is_away_is_503(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(*_: Any, **__: Any) -> Any:
-        raise StorageUnavailable
+async def test_nobody_waits_for_a_note_that_takes_long(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_open = asyncio.Event()
+    refuse = rig.storage.refuse_deals
 
-    monkeypatch.setattr(rig.storage, "replace_deals", away)
+    async def slowly(*args: Any, **options: Any) -> Any:
+        await is_open.wait()
+        return await refuse(*args, **options)
+
+    monkeypatch.setattr(uploads, "NOTE_SECONDS", 0.01)
+    monkeypatch.setattr(rig.storage, "refuse_deals", slowly)
+    assert (await post(rig, b"nonsense\n", CSV)).status == 400
+    assert await noted(rig) == []
+    is_open.set()
+    await until(lambda: not rig.api.uploads._noting)
+    assert [row["state"] for row in await noted(rig)] == ["refused"]
+    is_open.clear()
+    assert (await post(rig, b"more nonsense\n", CSV)).status == 400
+    await rig.api.uploads.close()
+    assert not rig.api.uploads._noting
+
+
+async def test_a_database_that_is_away_is_503(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.storage, "replace_deals", failing(StorageUnavailable()))
     told = await post(rig, FILE, CSV)
     assert (told.status, told.body["type"]) == (503, "/problems/database-unavailable")
     assert "Retry-After" in told.headers
     assert await counted(rig) == {"failed": 1}
+
+
+async def test_a_file_of_whose_commit_nothing_was_heard_may_be_current_and_is_recognised(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(rig, FILE, CSV)
+    replace = rig.storage.replace_deals
+
+    async def unheard(*args: Any) -> Any:
+        await replace(*args)
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.storage, "replace_deals", unheard)
+        assert (await post(rig, OTHER_FILE, CSV)).status == 503
+    forgetting = rig.api.uploads._forgetting
+    assert forgetting is not None
+    await forgetting
+    assert await rig.storage.forget_replaced_deals() == 0
+    assert await current(rig) == ["b"]
+    assert (await post(rig, OTHER_FILE, CSV)).body == OK
+    assert await counted(rig) == {"loaded": 1, "failed": 1, "same": 1}
+
+
+@pytest.mark.parametrize("good_reads", [0, 1, 2], ids=["at once", "further on", "at the end"])
+@pytest.mark.parametrize("content", [LARGE, LARGE[:1000] + b"x\n" + LARGE], ids=["good", "bad"])
+async def test_a_disk_that_cannot_be_read_is_507_and_leaves_the_old_deals(
+    rig: Rig, content: bytes, good_reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BadDisk(SpooledTemporaryFile[bytes]):
+        left = good_reads
+
+        def read(self, *args: int) -> bytes:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(*args)
+
+    await post(rig, OTHER_FILE, CSV)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "SpooledTemporaryFile", BadDisk)
+        told = await post(rig, content, CSV)
+    assert (told.status, told.body["type"]) == (507, "/problems/no-room-for-upload")
+    assert told.body["detail"].startswith("The upload cannot be kept on the disk")
+    assert await current(rig) == ["b"]
+    assert await counted(rig) == {"loaded": 1, "failed": 1}
 
 
 async def test_a_stop_in_the_middle_of_a_load_leaves_the_old_deals(

@@ -313,26 +313,20 @@ async def test_what_the_head_shows_is_refused_before_the_body_is_asked_for(
     wire.close()
 
 
+async def waiting(rig: Rig, size: int = len(FILE), *, path: str = PATH) -> Wire:
+    """An upload whose client has sent the head, and waits to be asked for the rest."""
+    head = ("Content-Type: text/csv", f"X-API-Key: {KEY}", f"Content-Length: {size}", "Expect: 100-continue")
+    return await Wire.open(rig, *head, path=path)
+
+
 async def test_a_length_above_the_cap_is_refused_before_the_body_is_asked_for(locked: Rig) -> None:
-    wire = await Wire.open(
-        locked,
-        "Content-Type: text/csv",
-        f"X-API-Key: {KEY}",
-        f"Content-Length: {MOST + 1}",
-        "Expect: 100-continue",
-    )
+    wire = await waiting(locked, MOST + 1)
     assert (await wire.told()).status == 413
     wire.close()
 
 
 async def test_a_good_head_is_asked_for_its_body(locked: Rig) -> None:
-    wire = await Wire.open(
-        locked,
-        "Content-Type: text/csv",
-        f"X-API-Key: {KEY}",
-        f"Content-Length: {len(FILE)}",
-        "Expect: 100-continue",
-    )
+    wire = await waiting(locked)
     assert (await wire.told()).status == 100
     await wire.send(FILE)
     told = await wire.told()
@@ -341,14 +335,8 @@ async def test_a_good_head_is_asked_for_its_body(locked: Rig) -> None:
     wire.close()
 
 
-async def test_a_path_without_its_slash_is_redirected_before_the_body_is_asked_for(rig: Rig) -> None:
-    wire = await Wire.open(
-        rig,
-        "Content-Type: text/csv",
-        f"Content-Length: {len(FILE)}",
-        "Expect: 100-continue",
-        path=PATH.rstrip("/"),
-    )
+async def test_a_path_without_its_slash_is_redirected_before_the_body_is_asked_for(locked: Rig) -> None:
+    wire = await waiting(locked, path=PATH.rstrip("/"))
     told = await wire.told()
     assert (told.status, told.headers["Location"]) == (308, PATH)
     wire.close()
@@ -380,3 +368,49 @@ async def test_a_client_that_sends_all_the_same_gets_its_answer(
     async with asyncio.timeout(5):
         assert await wire.reader.read() == b""
     wire.close()
+
+
+@pytest.mark.parametrize("name", ["Content-Encoding", "Transfer-Encoding", "Content-Type"])
+async def test_a_header_that_is_no_text_is_refused_like_any_other(rig: Rig, name: str) -> None:
+    sent = {"Content-Type": "Content-Type: text/csv"} | {name: f"{name}: \xff"}
+    head = "\r\n".join(
+        [
+            "POST /api/deals/ HTTP/1.1",
+            "Host: x",
+            f"X-API-Key: {KEY}",
+            *sent.values(),
+            "Content-Length: 0",
+            "",
+            "",
+        ]
+    )
+    reader, writer = await asyncio.open_connection(rig.client.host, rig.client.port)
+    writer.write(head.encode("latin-1"))
+    async with asyncio.timeout(5):
+        status = int((await reader.readline()).split()[1])
+    writer.close()
+    assert status in {400, 415}
+
+
+async def test_a_body_in_two_transfer_encodings_is_refused(rig: Rig) -> None:
+    wire = await Wire.open(
+        rig, "Content-Type: text/csv", f"X-API-Key: {KEY}", "Transfer-Encoding: gzip, chunked"
+    )
+    told = await wire.told()
+    assert told.status == 415
+    assert "gzip, chunked" in told.body["detail"]
+    wire.close()
+
+
+async def test_a_part_cannot_forge_lines_of_a_log(rig: Rig) -> None:
+    body = (
+        part(
+            FILE,
+            'Content-Disposition: form-data; name="deals"',
+            "Content-Transfer-Encoding: a\nforged \x1b[31m",
+        )
+        + END
+    )
+    told = await post(rig, body, {**FORM, "X-API-Key": KEY})
+    assert told.status in {400, 415}
+    assert not {"\n", "\x1b"} & set(str(told.body))

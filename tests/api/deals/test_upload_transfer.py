@@ -198,38 +198,52 @@ async def test_no_more_than_eight_uploads_are_in_hand_at_once(rig: Rig) -> None:
 
 
 class FullDisk:
-    """A file on a disk that has no room for it."""
+    """A file on a disk that takes nothing of it."""
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, error: int) -> None:
+        self.error = OSError(error, "Said by the disk")
         self.closed = False
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
 
     def write(self, _content: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise self.error
 
     def seek(self, _offset: int, _whence: int = 0) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise self.error
 
     def close(self) -> None:
         self.file.close()
         self.closed = True
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise self.error
 
 
+NO_ROOM = "There is no room for the upload"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errno.ENOSPC, NO_ROOM),
+        (errno.EDQUOT, NO_ROOM),
+        (errno.EFBIG, NO_ROOM),
+        (errno.EIO, "The upload cannot be kept"),
+    ],
+)
 @pytest.mark.parametrize("content", [FILE, LARGE], ids=["small", "large"])
 async def test_a_full_disk_is_507_and_the_next_upload_works(
-    rig: Rig, content: bytes, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, content: bytes, error: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[FullDisk] = []
 
-    def full(**options: Any) -> FullDisk:
-        made.append(FullDisk(**options))
+    def full(**_: Any) -> FullDisk:
+        made.append(FullDisk(error))
         return made[-1]
 
     with monkeypatch.context() as patch, capture_logs() as logs:
         patch.setattr(spool, "SpooledTemporaryFile", full)
         told = await post(rig, content, CSV)
     assert (told.status, told.body["type"]) == (507, "/problems/no-room-for-upload")
+    assert told.body["detail"] == f"{said} on the disk of this service."
     assert "Retry-After" in told.headers
     assert [one.closed for one in made] == [True]
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["upload cannot be kept"]

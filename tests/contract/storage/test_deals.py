@@ -23,13 +23,14 @@ from tests.contract.storage.deals import (
 )
 
 EVERYTHING = 10**6
+LATER = datetime.max.replace(tzinfo=UTC)
 
 
 async def test_there_is_nothing_before_the_first_upload(storage: Storage) -> None:
     assert await storage.current_upload() is None
     assert await storage.deals_summary() is None
     assert (await storage.uploads_page(cursor=None, limit=10)).rows == ()
-    assert await storage.priced_deals(1, ["anna"], [], limit=10) == []
+    assert await storage.priced_deals(1, ["anna"], [], now=LATER, limit=10) == []
     assert await storage.forget_replaced_deals() == 0
 
 
@@ -57,8 +58,8 @@ async def test_a_newer_file_replaces_the_older_one_entirely(storage: Storage) ->
     assert await spent(storage) == {"boris": "3"}
     page = await storage.uploads_page(cursor=None, limit=10)
     assert page.rows == (new, replace(old, state=UploadState.REPLACED))
-    assert await storage.priced_deals(old.id, ["anna", "boris"], [], limit=10) == []
-    assert len(await storage.priced_deals(new.id, ["anna", "boris"], [], limit=10)) == 1
+    assert await storage.priced_deals(old.id, ["anna", "boris"], [], now=LATER, limit=10) == []
+    assert len(await storage.priced_deals(new.id, ["anna", "boris"], [], now=LATER, limit=10)) == 1
 
 
 async def test_the_same_file_is_known_again_and_not_read(storage: Storage) -> None:
@@ -123,7 +124,7 @@ async def test_columns_that_are_not_those_of_deals_are_a_mistake_of_the_caller(s
 async def test_any_text_is_kept_as_it_is(storage: Storage, name: str) -> None:
     upload = await load(storage, deal(name, name), deal("other", name, "0"))
     assert await gems(storage) == {name: (name,), "other": (name,)}
-    [found] = await storage.priced_deals(upload.id, [name], [], limit=10)
+    [found] = await storage.priced_deals(upload.id, [name], [], now=LATER, limit=10)
     assert found.customer == name
 
 
@@ -137,7 +138,7 @@ async def test_deals_are_kept_exactly(storage: Storage) -> None:
         deal("anna", total=largest, date="0001-01-01T00:00:00Z"),
         deal("anna", total="0", date="9999-12-31T23:59:59.999999Z"),
     )
-    found = await storage.priced_deals(upload.id, ["anna"], [], limit=EVERYTHING)
+    found = await storage.priced_deals(upload.id, ["anna"], [], now=LATER, limit=EVERYTHING)
     dates = (
         datetime(2026, 11, 20, 9, 45, tzinfo=UTC),
         datetime(2026, 11, 20, 9, 0, 0, 1, tzinfo=UTC),
@@ -168,12 +169,30 @@ async def test_a_refused_file_is_noted_and_changes_nothing(storage: Storage) -> 
 
 async def test_what_a_client_calls_its_file_is_bounded_and_storable(storage: Storage) -> None:
     file = replace(deals_file(), name="../\0" + "\ud800" + "й" * 1000)
-    refused = await storage.refuse_deals(file, error="\0" + "é" * 5000)
+    refused = await storage.refuse_deals(file, error="\0" + "é" * 20_000)
     assert refused.file.name == "../?" + "й" * 251
-    assert refused.error == "é" * 4000
+    assert refused.error == "é" * 10_000
     upload = (await storage.replace_deals(file, COLUMNS, as_rows(deal("anna")))).upload
     assert upload.file.name == refused.file.name
     assert (await storage.uploads_page(cursor=None, limit=10)).rows == (upload, refused)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (["x" * 4999, "y" * 5000], ["x" * 4999, "y" * 5000]),
+        (["x" * 4999, "y" * 5001], ["x" * 4999]),
+        (["x" * 9999, "y"], ["x" * 9999]),
+        (["x" * 10_000, "y"], ["x" * 10_000]),
+        (["x" * 10_001, "y"], ["x" * 10_000]),
+    ],
+    ids=lambda lines: " ".join(str(len(line)) for line in lines),
+)
+async def test_of_long_errors_whole_lines_are_kept(
+    storage: Storage, lines: list[str], kept: list[str]
+) -> None:
+    refused = await storage.refuse_deals(deals_file(), error="\n".join(lines))
+    assert (refused.error or "").split("\n") == kept
 
 
 async def test_only_the_newest_hundred_refused_files_are_kept(storage: Storage) -> None:
@@ -225,14 +244,14 @@ async def test_names_that_are_too_long_together_are_refused(storage: Storage) ->
     old = await load(storage, deal("anna"))
     for number, (customer, item) in enumerate((("x" * 100_000, ""), ("", "x" * 100_000))):
         deals = [deal(f"{one}{customer}", f"{one // 2}{item}") for one in range(100)]
-        with pytest.raises(InvalidDeals, match="longer than 8,388,608 bytes: shorten them"):
+        with pytest.raises(InvalidDeals, match="longer than 1,048,576 bytes: shorten them"):
             await storage.replace_deals(deals_file(f"{number}.csv"), COLUMNS, as_rows(*deals, size=10))
     assert await storage.current_upload() == old.id
     assert await stored_deals(storage) == 1
 
 
 async def test_names_that_are_too_long_only_as_json_are_refused(storage: Storage) -> None:
-    deals = [deal(f"{one}" + "\x01" * 20_000) for one in range(100)]
+    deals = [deal(f"{one}" + "\x01" * 2000) for one in range(100)]
     with pytest.raises(InvalidDeals):
         await storage.replace_deals(deals_file(), COLUMNS, as_rows(*deals))
     assert await storage.current_upload() is None

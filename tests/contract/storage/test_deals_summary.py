@@ -1,7 +1,7 @@
 """The summary of an upload equals what anybody would compute by hand, on both databases."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.deals import COLUMNS, DealRow
+from shared.domain.deals import COLUMNS, DealRow, DealsBatch
 from shared.ports import Storage
 from tests.contract.storage.deals import as_rows, as_text, deal, deals_file, gems, load, spent
 
@@ -53,28 +53,23 @@ AMOUNTS = st.one_of(
 DEALS = st.lists(st.builds(deal, NAMES, NAMES, AMOUNTS), min_size=1, max_size=40)
 PLAIN = st.text("ab яZ😀", min_size=1, max_size=2)
 PLAIN_DEALS = st.lists(st.builds(deal, PLAIN, PLAIN, AMOUNTS), min_size=1, max_size=40)
-on_one_storage = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+
+
+@pytest.mark.parametrize(
+    ("deals_like", "batches"), [(DEALS, as_rows), (PLAIN_DEALS, as_text)], ids=["rows", "text"]
 )
-
-
-@on_one_storage
-@given(deals=DEALS, size=st.integers(1, 9))
-async def test_of_any_rows_the_summary_is_the_naive_one(
-    storage: Storage, deals: list[DealRow], size: int
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), size=st.integers(1, 9))
+async def test_of_any_deals_the_summary_is_the_naive_one(
+    storage: Storage,
+    deals_like: st.SearchStrategy[list[DealRow]],
+    batches: Callable[..., AsyncIterator[DealsBatch]],
+    data: st.DataObject,
+    size: int,
 ) -> None:
+    deals = data.draw(deals_like)
     file = deals_file(content=f"{size} {deals}")
-    await storage.replace_deals(file, COLUMNS, as_rows(*deals, size=size))
-    assert await told(storage) == naive(deals)
-
-
-@on_one_storage
-@given(deals=PLAIN_DEALS, size=st.integers(1, 9))
-async def test_of_any_lines_the_summary_is_the_naive_one(
-    storage: Storage, deals: list[DealRow], size: int
-) -> None:
-    file = deals_file(content=f"{size} {deals}")
-    await storage.replace_deals(file, COLUMNS, as_text(*deals, size=size))
+    await storage.replace_deals(file, COLUMNS, batches(*deals, size=size))
     assert await told(storage) == naive(deals)
 
 

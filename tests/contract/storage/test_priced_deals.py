@@ -1,7 +1,7 @@
 """Deals with the prices that were in force at the date of each, on both databases."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +14,8 @@ from tests.contract.storage.samples import NOW, SECOND, load_currencies, observa
 
 DAY = 86_400
 MICROSECOND = timedelta(microseconds=1)
+LATER = datetime.max.replace(tzinfo=UTC)
+"""Past every deal."""
 OF_ANY = PriceRule(currency_id=1, sources=(), within_seconds=DAY)
 
 
@@ -38,12 +40,12 @@ async def price(
 
 
 async def prices(
-    storage: Storage, *rules: PriceRule, dates: Sequence[datetime] = (NOW,)
+    storage: Storage, *rules: PriceRule, dates: Sequence[datetime] = (NOW,), now: datetime = LATER
 ) -> list[tuple[object, ...]]:
     """Of deals at these dates, in their order."""
     deals = [deal("anna", total=f"{place}", date=date.isoformat()) for place, date in enumerate(dates)]
     upload = await load(storage, *deals, name=f"{dates}")
-    found = await storage.priced_deals(upload.id, ["anna"], rules, limit=100)
+    found = await storage.priced_deals(upload.id, ["anna"], rules, now=now, limit=100)
     assert sorted(one.date for one in found) == sorted(dates)
     return [tuple(one.prices) for one in sorted(found, key=lambda one: one.total)]
 
@@ -72,6 +74,18 @@ async def test_a_rate_that_is_too_old_does_not_count(stocked: Storage) -> None:
         (7, 7, 7),
         (None, 7, 7),
         (None, None, 7),
+    ]
+
+
+async def test_a_deal_of_the_future_has_no_price(stocked: Storage) -> None:
+    await price(stocked, "7")
+    rule = PriceRule(currency_id=1, sources=("a",), within_seconds=DAY)
+    dates = [NOW, NOW + SECOND, NOW + SECOND + MICROSECOND, NOW + timedelta(hours=1)]
+    assert await prices(stocked, OF_ANY, rule, dates=dates, now=NOW + SECOND) == [
+        (7, 7),
+        (7, 7),
+        (None, None),
+        (None, None),
     ]
 
 
@@ -131,18 +145,18 @@ async def test_only_deals_of_the_customers_named_and_no_more_than_the_limit(stoc
     deals = [deal(f"customer {one % 5}", total=f"{one}") for one in range(50)]
     upload = await load(stocked, *deals)
     wanted = ["customer 1", "customer 3", "nobody"]
-    found = await stocked.priced_deals(upload.id, wanted, [OF_ANY], limit=100)
+    found = await stocked.priced_deals(upload.id, wanted, [OF_ANY], now=LATER, limit=100)
     assert sorted(one.total for one in found) == [one for one in range(50) if one % 5 in {1, 3}]
     assert {one.customer for one in found} == {"customer 1", "customer 3"}
-    assert len(await stocked.priced_deals(upload.id, wanted, [OF_ANY], limit=7)) == 7
-    assert await stocked.priced_deals(upload.id, [], [OF_ANY], limit=7) == []
-    assert await stocked.priced_deals(upload.id + 1, wanted, [OF_ANY], limit=7) == []
+    assert len(await stocked.priced_deals(upload.id, wanted, [OF_ANY], now=LATER, limit=7)) == 7
+    assert await stocked.priced_deals(upload.id, [], [OF_ANY], now=LATER, limit=7) == []
+    assert await stocked.priced_deals(upload.id + 1, wanted, [OF_ANY], now=LATER, limit=7) == []
 
 
 async def test_a_refused_upload_has_no_deals(stocked: Storage) -> None:
     await load(stocked, deal("anna"))
     refused = await stocked.refuse_deals(deals_file("bad.csv"), error="")
-    assert await stocked.priced_deals(refused.id, ["anna"], [OF_ANY], limit=7) == []
+    assert await stocked.priced_deals(refused.id, ["anna"], [OF_ANY], now=LATER, limit=7) == []
 
 
 async def test_the_first_and_the_last_date_that_a_deal_may_have(stocked: Storage) -> None:
@@ -165,6 +179,8 @@ async def test_ten_thousand_deals_are_priced_in_one_call(stocked: Storage) -> No
         )
     ).upload
     rule = PriceRule(currency_id=1, sources=("nobody",), within_seconds=DAY)
-    found = await stocked.priced_deals(upload.id, [f"{one}" for one in range(7)], [rule], limit=10**6)
+    found = await stocked.priced_deals(
+        upload.id, [f"{one}" for one in range(7)], [rule], now=LATER, limit=10**6
+    )
     expected = {one: min(one * 17 // 3600, 47) + 1 for one in range(10_000)}
     assert {int(one.total): one.prices[0] for one in found} == expected

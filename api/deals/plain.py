@@ -10,22 +10,24 @@ from functools import lru_cache
 
 from api.deals.lines import LONGEST_CELL
 
-_AMOUNT = r"[0-9]{1,20}+(?:\.[0-9]{1,18}+)?+"
+# Only repeats of single characters are possessive: before 3.11.5 Python takes what does not match where a group that may go back
+# is repeated so. Nothing else here has two ways to match the same characters, so the time grows with the text all the same.
+_AMOUNT = r"[0-9]{1,20}+(?:\.[0-9]{1,18}+)?"
 _MONTH_AND_DAY = (
     r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 )
 _LEAP_YEAR = r"(?:19(?:0[48]|[2468][048]|[13579][26])|20(?:[02468][048]|[13579][26]))"
 _DAY = rf"(?:(?:19|20)[0-9][0-9]-{_MONTH_AND_DAY}|{_LEAP_YEAR}-02-29)"
 # PostgreSQL rounds what is finer than a microsecond, and knows no zone beyond 15:59.
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6}+)?+"
-_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?+[0-5][0-9])?+)"
-_DATE = rf"{_DAY}(?:[ T]{_TIME}{_ZONE}?+)?+"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6}+)?"
+_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?+[0-5][0-9])?)"
+_DATE = rf"{_DAY}(?:[ T]{_TIME}{_ZONE}?)?"
 # A name that does not begin with a space is not all spaces.
 _NAME = r"[^\s\0][^\0]*+"
 _LINE_NAME = rf'[^\s,"\0][^,"\r\n\0]{{0,{LONGEST_CELL - 1}}}+'
 # So many characters, so often: never longer together than a cell may be.
 _QUOTED, _DOUBLED = 10_000, 12
-_QUOTED_NAME = rf'"[^\s"\0][^"\r\n\0]{{0,{_QUOTED}}}+(?:""[^"\r\n\0]{{0,{_QUOTED}}}+){{0,{_DOUBLED}}}+"'
+_QUOTED_NAME = rf'"[^\s"\0][^"\r\n\0]{{0,{_QUOTED}}}+(?:""[^"\r\n\0]{{0,{_QUOTED}}}+){{0,{_DOUBLED}}}"'
 
 _BLANK_LINES = re.compile(r"\n{2,}")
 
@@ -43,8 +45,8 @@ def plain_part(columns: Sequence[str]) -> PlainPart:
     """
     named = f"(?:{_LINE_NAME}|{_QUOTED_NAME})"
     cells = ",".join(cell if cell is named else f'(?:{cell}|"{cell}")' for cell in _cells(columns, named))
-    # Possessive: what matched is never tried in another way, so the time grows with the text and no stack is kept.
-    match = re.compile(rf"(?:(?:{cells})?+(?:\r\n?+|\n))*+").match
+    # Blank lines are a part of the row before them: each row costs the matcher some memory until the end.
+    match = re.compile(rf"[\r\n]*+(?:{cells}[\r\n]++)*").match
 
     def part(text: str, start: int) -> tuple[str, int, int]:
         found = match(text, start)

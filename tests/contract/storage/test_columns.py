@@ -95,7 +95,8 @@ async def _postgresql(database: str) -> dict[str, dict[str, str]]:
 async def _sqlite(database: str) -> dict[str, dict[str, str]]:
     connection = sqlite3.connect(Path(database.removeprefix("sqlite:///")))
     rows = connection.execute(
-        "SELECT t.name, c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+        "SELECT t.name, c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c "
+        "WHERE t.type = 'table' AND t.name <> 'sqlite_sequence'"
     ).fetchall()
     connection.close()
     tables: dict[str, dict[str, str]] = {}

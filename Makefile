@@ -44,7 +44,7 @@ format: install-test ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
-	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --include='shared/*,worker/*' --skip-covered --show-missing --fail-under=95
 
 endurance: install-test ## 300 kills in the middle of uploads, with readers that check every answer: some minutes

@@ -13,3 +13,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how often API processes are killed in the middle of an upload (default: %(default)s)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that start processes come first: they take longest, and nobody should wait for one of them at the end."""
+    items.sort(key=lambda item: "tests/e2e/" not in item.path.as_posix())

@@ -58,7 +58,7 @@ PLAIN_DEALS = st.lists(st.builds(deal, PLAIN, PLAIN, AMOUNTS), min_size=1, max_s
 @pytest.mark.parametrize(
     ("deals_like", "batches"), [(DEALS, as_rows), (PLAIN_DEALS, as_text)], ids=["rows", "text"]
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), size=st.integers(1, 9))
 async def test_of_any_deals_the_summary_is_the_naive_one(
     storage: Storage,

@@ -156,10 +156,13 @@ class Catalog:
         return currency
 
     async def refreshable(self, currency_id: int) -> Currency:
-        """The currency, where a source may be asked for it. Raises UnknownCurrency or CatalogNotLoaded."""
-        if not self.is_loaded:
-            raise CatalogNotLoaded(retry_after=5.0)
-        return await self.known(currency_id)
+        """The currency, where a source may be asked for it. Raises as `known`, and CatalogNotLoaded where it may exist."""
+        try:
+            return await self.known(currency_id)
+        except UnknownCurrency:
+            if self.is_loaded:
+                raise
+            raise CatalogNotLoaded(retry_after=5.0) from None
 
     async def _look_up(self, currency_id: int) -> Currency | None:
         if not self.is_loaded:

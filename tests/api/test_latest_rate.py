@@ -47,6 +47,16 @@ async def test_without_a_catalog_it_is_503(start: StartRig) -> None:
     assert (await rig.queue.depth(Role.PRICING)).accepted == 0
 
 
+async def test_a_catalog_that_was_stored_a_moment_ago_is_enough(start: StartRig) -> None:
+    rig = await start(has_catalog=False)
+    entries = [coin(1, "BTC", 1)]
+    await rig.storage.record_catalog(entries[0].currency.kind, entries, stored_at=rig.clock())
+    assert (await rig.get(PATH))["symbol"] == "BTC"
+    assert not rig.api.catalog.is_loaded
+    body = await rig.get("/api/latestrate/77/", status=503)
+    assert body["type"] == "/problems/catalog-not-loaded"
+
+
 async def test_a_new_currency_works_as_soon_as_the_catalog_says_so(rig: Rig) -> None:
     await renew_catalog(rig, coin(1, "BTC", 1), coin(42, "NEW", 3))
     await until(lambda: len(rig.api.catalog) == len(COINS) + 2)

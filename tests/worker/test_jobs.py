@@ -337,6 +337,21 @@ async def test_what_a_failed_ranking_poll_stored_is_announced(
         assert [type(fact) for fact in announced] == [CatalogStored, RatesStored]
 
 
+async def test_coins_are_told_of_before_the_fiat_currencies_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small_world(tmp_path) as (world, upstreams):
+        calls_before: list[int] = []
+
+        async def listen(_: InProcessQueue, facts: list[Fact]) -> None:
+            assert [type(fact) for fact in facts] == [CatalogStored]
+            calls_before.append(await upstreams.calls())
+
+        monkeypatch.setattr(InProcessQueue, "announce", listen)
+        assert await renew_catalog(world) is not None
+        assert calls_before == [1, 2]
+
+
 async def test_a_coin_without_a_price_in_the_ranking_is_asked_for_by_the_price_poll(tmp_path: Path) -> None:
     async with small_world(tmp_path, tracked_top=200) as (world, upstreams):
         await renew_catalog(world)

@@ -19,11 +19,12 @@ TIME_LIMIT = timedelta(seconds=30)
 async def renew_catalog(world: World) -> datetime | None:
     """Renews both kinds, each from the first source that has it."""
     started_at = world.clock()
-    failures = [
-        await visit_catalog(world, kind, reason=VisitReason.POLL, time_left=TIME_LIMIT) for kind in KINDS
-    ]
-    if None in failures:
-        await announce(world.queue, [await catalog_stored(world)])
+    failures = []
+    for kind in KINDS:
+        failure = await visit_catalog(world, kind, reason=VisitReason.POLL, time_left=TIME_LIMIT)
+        failures.append(failure)
+        if failure is None:  # Told at once: the next kind may take as long as its source hangs.
+            await announce(world.queue, [await catalog_stored(world)])
     return None if any(failures) else started_at
 
 

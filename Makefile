@@ -2,6 +2,9 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
+# The tests of the parts that must be covered. Only they are traced: it makes all code twice as slow.
+COVERING := tests/contract tests/migrations tests/shared tests/worker
 .DEFAULT_GOAL := help
 .PHONY: help install install-test run stack test endurance lint format audit bench lock
 
@@ -44,8 +47,9 @@ format: install-test ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
-	$(BIN)/coverage report --include='shared/*,worker/*' --skip-covered --show-missing --fail-under=95
+	$(PYTEST) --cov --cov-report= $(COVERING)
+	$(BIN)/coverage report --skip-covered --show-missing --fail-under=95
+	$(PYTEST) $(COVERING:%=--ignore=%)
 
 endurance: install-test ## 300 kills in the middle of uploads, with readers that check every answer: some minutes
 	$(BIN)/python -m pytest tests/e2e/test_deals_kills.py --kills 300

@@ -239,7 +239,7 @@ async def test_fiat_currencies_cost_a_credit_for_what_the_fiat_source_does_not_k
     tmp_path: Path,
 ) -> None:
     async with small_world(tmp_path, coinmarketcap_credits_per_month=100) as (world, _):
-        await store_euro(world)
+        await store_catalog(world, EURO)
         assert await pace_of_fiats(world) == timedelta(0)
         blocked = Allowance().blocked(until=world.clock() + HOUR, because="told to stop")
         await change(world, "frankfurter", blocked)
@@ -313,15 +313,19 @@ async def test_a_ranking_poll_whose_source_fails_goes_on_to_the_next_at_the_pace
         assert await spared_sources(world) == frozenset()
 
 
-async def store_euro(world: World) -> None:
-    """A catalog of a coin, and of a fiat currency that the European Central Bank sets."""
-    bitcoin = Currency(id=1, name="Bitcoin", symbol="BTC", slug="bitcoin", rank=1, is_active=True)
-    euro = Currency(
-        id=2790, name="Euro", symbol="EUR", slug="", rank=None, is_active=True, kind=CurrencyKind.FIAT
-    )
-    for one in (bitcoin, euro):
-        entry = CatalogEntry(one, CurrencyMetadata())
-        await world.storage.record_catalog(one.kind, [entry], stored_at=world.clock())
+BITCOIN = Currency(id=1, name="Bitcoin", symbol="BTC", slug="bitcoin", rank=1, is_active=True)
+EURO = Currency(
+    id=2790, name="Euro", symbol="EUR", slug="", rank=None, is_active=True, kind=CurrencyKind.FIAT
+)
+RUBLE = replace(EURO, id=2806, name="Russian Ruble", symbol="RUB")
+"""The European Central Bank sets rates of the euro, none of this."""
+
+
+async def store_catalog(world: World, *fiats: Currency) -> None:
+    """Of one coin, and of these."""
+    for kind, currencies in ((CurrencyKind.CRYPTO, (BITCOIN,)), (CurrencyKind.FIAT, fiats)):
+        entries = [CatalogEntry(one, CurrencyMetadata()) for one in currencies]
+        await world.storage.record_catalog(kind, entries, stored_at=world.clock())
 
 
 class Model:
@@ -417,7 +421,7 @@ async def test_a_leading_source_that_goes_away_leaves_prices_to_the_end_of_the_m
         "coinmarketcap_credits_per_month": 40,
     }
     async with small_world(tmp_path, sources=BOTH, **settings) as (world, _):
-        await renew_catalog(world)
+        await store_catalog(world, EURO, RUBLE)
         clock = Clock()
         clock.now = datetime(2026, 11, 25, tzinfo=UTC)
         model = Model(world, clock, fault, clock.now + timedelta(days=days))

@@ -4,6 +4,9 @@ import asyncio
 import time
 from typing import Any
 
+BUSY = 0.5
+"""Seconds that a busy machine may take beyond what is promised."""
+
 
 async def until(condition: Any, *, seconds: float, what: str) -> Any:
     """The first true value of an async condition."""

@@ -114,14 +114,14 @@ async def test_a_cold_list_and_one_that_is_due_take_one_visit_to_both_sources_si
 async def test_while_it_is_in_demand_nobody_waits_for_a_source(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:
-    latency, life = 0.3, 2.0
+    latency, life = 1.0, 4.0
     service = await start(stack, http, PROCESSES, env={"CACHE_TTL_SECONDS": f"{life:.0f}"})
     await listed(http, service.api)
     for vendor in (service.coinmarketcap, service.cryptocompare):
         await vendor.fault(kind="latency", ms=1000 * latency)
     renewed = len(await service.cryptocompare.calls())
     answers = []
-    while len(await service.cryptocompare.calls()) < renewed + 4 * PAGES:
+    while len(await service.cryptocompare.calls()) < renewed + 2 * PAGES:
         answers.append(await ask(http, service.api, limit=LENGTH))
         await asyncio.sleep(0.02)
     assert all(answer.is_whole() and not answer.data["stale"] for answer in answers)

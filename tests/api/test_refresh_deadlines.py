@@ -41,7 +41,7 @@ async def test_no_waiter_waits_past_its_deadline(start: StartRig) -> None:
 
 
 async def test_whoever_joined_late_is_served_by_a_flight_of_its_own(start: StartRig) -> None:
-    rig = await start(refresh_timeout_seconds=1)
+    rig = await start(refresh_timeout_seconds=2)
     swallowed: list[Any] = []
 
     async def swallowed_once(original: Any, role: Role, commands: Any, **options: Any) -> Any:
@@ -52,7 +52,7 @@ async def test_whoever_joined_late_is_served_by_a_flight_of_its_own(start: Start
 
     async with submits(rig, swallowed_once):
         first = asking(rig)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         second = asking(rig)
         with pytest.raises(DeadlineExceeded):
             await first

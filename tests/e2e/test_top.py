@@ -114,7 +114,7 @@ async def test_a_cold_list_and_one_that_is_due_take_one_visit_to_both_sources_si
 async def test_while_it_is_in_demand_nobody_waits_for_a_source(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:
-    latency, life = 1.0, 4.0
+    latency, life = 0.7, 6.0
     service = await start(stack, http, PROCESSES, env={"CACHE_TTL_SECONDS": f"{life:.0f}"})
     await listed(http, service.api)
     for vendor in (service.coinmarketcap, service.cryptocompare):

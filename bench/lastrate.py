@@ -28,7 +28,7 @@ class _Contender:
         self.urls = urls
         self.one, self.p99, self.two = Series(name), Series(name), Series(name)
 
-    async def take_turn(self, seconds: int) -> None:
+    async def take_turn(self, seconds: float) -> None:
         alone = await load(self.urls[:1], seconds)
         self.one.values.append(alone.rate)
         self.p99.values.append(alone.p99_ms)
@@ -36,7 +36,7 @@ class _Contender:
 
 
 async def measure(rig: Rig, options: Options) -> list[Goal]:
-    seconds = options.sized(SECONDS, 1)
+    seconds = options.sized(SECONDS, 0.5)
     async with rig.stack(TRACKED_TOP="100") as stack:
         contenders = await _started(stack, options)
         for contender in contenders if not options.is_quick else ():

@@ -9,6 +9,7 @@ quote.
 import argparse
 import asyncio
 import json
+import math
 import re
 import shutil
 import sys
@@ -47,16 +48,16 @@ def generator() -> str:
     )
 
 
-async def load(urls: Sequence[str], seconds: int) -> Load:
+async def load(urls: Sequence[str], seconds: float) -> Load:
     """Loads all of these at once, with CONNECTIONS among them. RuntimeError where an answer is not 200."""
     connections = CONNECTIONS // len(urls)
     parts = await asyncio.gather(*(_load_one(url, seconds, connections) for url in urls))
     return Load(sum(part.rate for part in parts), max(part.p99_ms for part in parts))
 
 
-async def _load_one(url: str, seconds: int, connections: int) -> Load:
+async def _load_one(url: str, seconds: float, connections: int) -> Load:
     if shutil.which("wrk"):
-        said = await _output("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url)
+        said = await _output("wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--latency", url)
         rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
         p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
         if not rate or not p99 or "Non-2xx" in said:

@@ -52,7 +52,7 @@ class _Contender:
         self.url = url
         self.rate, self.p99 = Series(name), Series(name)
 
-    async def take_turn(self, seconds: int) -> None:
+    async def take_turn(self, seconds: float) -> None:
         seen = await load([self.url], seconds)
         self.rate.values.append(seen.rate)
         self.p99.values.append(seen.p99_ms)
@@ -71,7 +71,7 @@ async def measure(rig: Rig, options: Options) -> list[Goal]:
             await load([contender.url], 1)
         for _ in range(options.rounds):
             for contender in contenders:
-                await contender.take_turn(options.sized(SECONDS, 1))
+                await contender.take_turn(options.sized(SECONDS, 0.5))
     for case, (bare, ours) in pairs.items():
         print_table(case.name, "requests/s", [bare.rate, ours.rate], base=bare.rate)
         print_table(f"{case.name}, p99", "ms", [bare.p99, ours.p99], base=bare.p99)

@@ -33,14 +33,14 @@ class _Contender:
         self.url = url
         self.rate, self.p99 = Series(name), Series(name)
 
-    async def take_turn(self, seconds: int) -> None:
+    async def take_turn(self, seconds: float) -> None:
         seen = await load([self.url], seconds)
         self.rate.values.append(seen.rate)
         self.p99.values.append(seen.p99_ms)
 
 
 async def measure(rig: Rig, options: Options) -> list[Goal]:
-    seconds = options.sized(SECONDS, 1)
+    seconds = options.sized(SECONDS, 0.5)
     async with rig.stack(
         CRYPTOCOMPARE_CALLS_PER_MINUTE="0", CRYPTOCOMPARE_CREDITS_PER_MONTH="1000000000"
     ) as stack:

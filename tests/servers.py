@@ -1,5 +1,6 @@
 """The servers of the tests: one of each per test process. A test gets a database of its own, and Valkey empty."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -13,6 +14,27 @@ from deploy.servers.postgresql import PostgresServer
 from deploy.servers.valkey import ValkeyServer
 
 PROJECT = Path(__file__).parents[1]
+
+
+@functools.cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="freshrate-test-") as name:
+        file = Path(name) / "template.db"
+        subprocess.run(
+            [sys.executable, "-m", "migrations"],
+            cwd=PROJECT,
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{file}"},
+            check=True,
+        )
+        return file.read_bytes()
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a migrated database in this file, which is made where there is none: to run every step of the schema takes
+    longer than most tests."""
+    if not file.exists():
+        file.write_bytes(_migrated_sqlite())
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture

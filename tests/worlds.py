@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from shared.opening import World, open_world
 from shared.settings import read_settings
 from simulator.app import create_simulator
+from tests.servers import sqlite_url
 
 
 class Upstreams:
@@ -52,7 +53,7 @@ async def small_world(
         chosen = read_settings(
             _env_file=None,
             **{
-                "database_url": f"sqlite:///{folder}/test.db",
+                "database_url": sqlite_url(folder / "test.db"),
                 "coinmarketcap_url": url,
                 "coinmarketcap_calls_per_minute": 0,
                 "cryptocompare_url": url,

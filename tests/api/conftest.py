@@ -14,6 +14,7 @@ from shared.queue import open_queue
 from shared.settings import Settings
 from shared.storage import open_storage
 from tests.api.rig import KEY, ManualClock, Rig, start_rig
+from tests.servers import sqlite_url
 
 StartRig = Callable[..., Awaitable[Rig]]
 
@@ -29,7 +30,7 @@ def settings_in(
     return Settings(
         **{
             "_env_file": None,
-            "database_url": f"sqlite:///{folder}/api.db",
+            "database_url": sqlite_url(folder / "api.db"),
             "refreshes_per_minute": 0,
             "api_keys": KEY,
             "log_format": "json",

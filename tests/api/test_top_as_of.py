@@ -131,6 +131,7 @@ async def test_a_long_list_is_streamed_in_chunks_that_make_one_whole(
         source = "another" if one == ids[23] else "coinmarketcap"
         await recorded(rig.storage, observed(one, "1.5", source=source, observed_at=START))
     await rig.storage.record_ranking("coinmarketcap", ids, is_whole=True, observed_at=START, stored_at=START)
+    await rig.advance(minutes=1)
     whole = await rig.get(f"{PATH}?datetime=2026-11-20T12:00:00.250Z")
     monkeypatch.setattr(as_of, "CHUNK", 4)
     for limit in (1, 4, 5, 24, 25, 100):

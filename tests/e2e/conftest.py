@@ -23,6 +23,7 @@ async def stack(tmp_path: Path, postgresql_url: str, redis_url: str) -> AsyncIte
             "PRICE_SCHEDULE": "1h",
             "TRACKED_TOP": "20",
         },
+        are_forked=True,
     )
     yield running
     await running.close()

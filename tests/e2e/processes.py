@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from deploy.servers.ports import free_port
+from tests.e2e.forks import Fork
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -23,10 +24,38 @@ NO_SOURCE_NAMED = {"FRANKFURTER_URL": ""}
 """For a process that is to find out by itself that it must simulate: then the simulator takes this source's place too."""
 
 
+def usual_env(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "default",
+        "LOG_FORMAT": "json",
+        # It is always on, and no test may ask the real one.
+        "FRANKFURTER_URL": NOBODY,
+    }
+
+
+class Process(Protocol):
+    """What asyncio gives of a process."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def send_signal(self, signal: int) -> None: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> int: ...
+
+
 class Running:
     """One process, its log, and its end."""
 
-    def __init__(self, name: str, folder: Path, process: asyncio.subprocess.Process, url: str = "") -> None:
+    def __init__(self, name: str, folder: Path, process: Process, url: str = "") -> None:
         self.name = name
         self.url = url
         self.process = process
@@ -42,6 +71,7 @@ class Running:
         url: str = "",
         python: str = sys.executable,
     ) -> "Running":
+        """In an interpreter of its own."""
         with (folder / f"{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 python,
@@ -49,19 +79,19 @@ class Running:
                 cwd=folder,
                 stdout=log,
                 stderr=log,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "HOME": str(folder),
-                    "TMPDIR": str(folder),
-                    "PYTHONPATH": str(ROOT),
-                    "PYTHONWARNINGS": "default",
-                    "LOG_FORMAT": "json",
-                    # It is always on, and no test may ask the real one.
-                    "FRANKFURTER_URL": NOBODY,
-                    **env,
-                },
+                env={**usual_env(folder), **env},
             )
         return cls(name, folder, process, url)
+
+    @classmethod
+    async def fork(
+        cls, name: str, *arguments: str, folder: Path, env: Mapping[str, str], url: str = ""
+    ) -> "Running":
+        """`-m` and one of our own modules: in a fork of an interpreter that has imported them."""
+        env = {**usual_env(folder), **env}
+        return cls(
+            name, folder, Fork.start(*arguments, folder=folder, env=env, log=folder / f"{name}.log"), url
+        )
 
     def log_text(self) -> str:
         return self._log.read_text(errors="replace")
@@ -108,9 +138,13 @@ class Running:
 
 
 class Stack:
-    """API and worker processes on one database and one queue, or both in one process, with simulators as sources."""
+    """API and worker processes on one database and one queue, or both in one process, with simulators as sources.
 
-    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+    `are_forked`: they start in a fifth of the time, see `tests/e2e/forks.py`; their memory is shared, and nobody should measure it.
+    """
+
+    def __init__(self, folder: Path, env: Mapping[str, str], *, are_forked: bool = False) -> None:
+        self._launch = Running.fork if are_forked else Running.start
         self.folder = folder
         self.env = dict(env)
         self.processes: list[Running] = []
@@ -119,7 +153,8 @@ class Stack:
 
     async def _start(self, name: str, *arguments: str, env: Mapping[str, str], url: str = "") -> Running:
         name = f"{name}-{next(self._numbers)}"
-        running = await Running.start(name, *arguments, folder=self.folder, env={**self.env, **env}, url=url)
+        launch = self._launch if arguments[0] == "-m" else Running.start
+        running = await launch(name, *arguments, folder=self.folder, env={**self.env, **env}, url=url)
         self.processes.append(running)
         return running
 

@@ -14,6 +14,8 @@ PAST_MOMENTS = {"datetime"}
 """Parameters. That these are not in the future is what a schema cannot say."""
 SYMBOLS_OF_QUOTES = {"symbol", "convert", "amount", "max_age"}
 """Parameters of quotes that can be given together; the others exclude one of these."""
+ENDLESS = ("/api/stream/", "/api/ws/")
+"""Live streams, which no client reads to their end; tests/api/live has what can be sent to them."""
 QUOTES = "/api/quotes/"
 EXCLUSIVE = (("symbol", "id"), ("convert", "convert_id"), ("datetime", "max_age"))
 """Parameters of quotes of which a request has one at most, and of the first two exactly one. A schema cannot say that either."""
@@ -71,6 +73,8 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    for path in ENDLESS:
+        del raw_schema["paths"][path]
     quotes = raw_schema["paths"]["/api/quotes/"]["get"]
     quotes["parameters"] = [one for one in quotes["parameters"] if one["name"] in SYMBOLS_OF_QUOTES]
     for parameter in quotes["parameters"]:

@@ -167,7 +167,8 @@ async def test_conversions_go_through_usd_and_agree_with_the_last_rates_to_the_l
                 (f"{base}/USD", last[base]["source"], last[base]["actual_date"]),
                 (f"USD/{target}", last[target]["source"], last[target]["actual_date"]),
             ]
-            assert one["actual_date"] == min(last[base]["actual_date"], last[target]["actual_date"])
+            oldest = min(one["path"], key=lambda leg: (-leg["age"], leg["actual_date"]))
+            assert one["actual_date"] == oldest["actual_date"]
     in_usd = quotes["BTC", "USD"]
     assert Decimal(in_usd["price"]) == Context(prec=200).multiply(
         Decimal("1234.5678"), Decimal(last["BTC"]["price_usd"])

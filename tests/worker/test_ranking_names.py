@@ -23,6 +23,7 @@ from shared.storage import open_storage
 from shared.storage.sql_storage import SqlStorage
 from simulator.coins import load_coins
 from tests.contract.storage.samples import NOW, SECOND, load_currencies, observation
+from tests.servers import sqlite_url
 from tests.worker.rankings import COINS, ranking_of, visit
 from tests.worlds import Upstreams, small_world
 from worker.ranking_names import Namer, Names
@@ -139,7 +140,7 @@ class Table:
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    opened = await open_storage(Settings(database_url=f"sqlite:///{tmp_path}/freshrate.db"))
+    opened = await open_storage(Settings(database_url=sqlite_url(tmp_path / "freshrate.db")))
     await load_currencies(opened, 9)
     yield opened
     await opened.close()

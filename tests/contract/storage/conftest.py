@@ -10,13 +10,14 @@ from deploy.servers.postgresql import PostgresServer
 from shared.ports import Storage
 from shared.settings import Settings
 from shared.storage import open_storage
+from tests.servers import sqlite_url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/freshrate.db"
+        return sqlite_url(tmp_path / "freshrate.db")
     url: str = request.getfixturevalue("postgresql_url")
     return url
 

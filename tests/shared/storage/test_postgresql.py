@@ -99,13 +99,18 @@ async def test_a_deadlock_is_storage_unavailable_for_one_of_the_two(engine: Post
 async def test_a_pool_without_a_free_connection_is_storage_unavailable(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "ACQUIRE_SECONDS", 0.05)
+    async def all_are_used() -> bool:
+        return engine.connections().used == postgresql.CONNECTIONS
+
     sleeping = [
-        asyncio.create_task(engine.fetch("SELECT pg_sleep(0.5)")) for _ in range(postgresql.CONNECTIONS)
+        asyncio.create_task(engine.fetch("SELECT pg_sleep(30)")) for _ in range(postgresql.CONNECTIONS)
     ]
-    await asyncio.sleep(0.2)
+    await until(all_are_used, seconds=5, what="every connection in use")
+    monkeypatch.setattr(postgresql, "ACQUIRE_SECONDS", 0.05)
     with pytest.raises(StorageUnavailable):
         await engine.fetchval("SELECT 1")
+    for one in sleeping:
+        one.cancel()
     await asyncio.gather(*sleeping, return_exceptions=True)
     monkeypatch.undo()
     assert await engine.fetchval("SELECT 1") == 1

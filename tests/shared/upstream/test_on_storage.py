@@ -16,6 +16,7 @@ from shared.settings import read_settings
 from shared.sources.coinmarketcap import CoinMarketCap
 from shared.storage import open_storage
 from shared.upstream import Upstream
+from tests.servers import sqlite_url
 from tests.shared.sources.coinmarketcap.answers import coin, error, good
 from tests.shared.upstream.conftest import Handler
 from tests.shared.upstream.doubles import Clock
@@ -26,7 +27,7 @@ PLENTY = timedelta(seconds=5)
 
 @pytest.fixture
 async def storage(tmp_path: Path, clock: Clock) -> AsyncIterator[Storage]:
-    settings = read_settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/test.db")
+    settings = read_settings(_env_file=None, database_url=sqlite_url(tmp_path / "test.db"))
     opened = await open_storage(settings, clock=clock)
     yield opened
     await opened.close()

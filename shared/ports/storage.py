@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from shared.domain.allowance import Allowance
+from shared.domain.candle import Candle, Interval
 from shared.domain.currency import (
     CatalogEntry,
     Currency,
@@ -216,6 +218,28 @@ class Storage(Protocol):
     ) -> Page[Rate]:
         """Newest first by (observed_at, id); `since` inclusive, `until` exclusive, both on observed_at. Cursor key:
         (observed_at in microseconds, id)."""
+
+    # Candles
+
+    async def first_observed_at(self, currency_id: int, *, source: str | None = None) -> datetime | None:
+        """When its first rate was observed; None where there is none. `source`: its first of that source."""
+
+    async def candles(
+        self,
+        currency_id: int,
+        *,
+        interval: Interval,
+        since: datetime,
+        until: datetime,
+        source: str | None = None,
+    ) -> list[Candle]:
+        """Those that have rates, oldest first: of all its rates, or of those of `source`. `since` (inclusive) and `until`
+        (exclusive) are borders of candles."""
+
+    async def closes(
+        self, currency_ids: Sequence[int], *, interval: Interval, since: datetime, until: datetime
+    ) -> dict[int, dict[datetime, Decimal]]:
+        """By currency and time of the candle, where that has rates, how it closed. `since` and `until` as above."""
 
     # Deals
 

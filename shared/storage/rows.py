@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from shared.domain.candle import Candle
 from shared.domain.currency import Currency, CurrencyAlias, CurrencyKind, CurrencyMetadata, CurrencyProfile
 from shared.domain.deals import BigSpender, DealsFile, DealsUpload, PricedDeal, UploadState
 from shared.domain.ranking import Ranking, TopRow
@@ -38,6 +39,11 @@ def maybe_decimal_of(value: Decimal | str | None) -> Decimal | None:
 
 def ids_of(value: Sequence[int] | str) -> Sequence[int]:
     """SQLite has no arrays: there they are JSON."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def texts_of(value: Sequence[str] | str) -> Sequence[str]:
+    """The same of texts."""
     return json.loads(value) if isinstance(value, str) else value
 
 
@@ -142,6 +148,20 @@ def top_row_of(row: Row, *, rank: int) -> TopRow:
         price_usd=maybe_decimal_of(price),
         source=source,
         observed_at=maybe_time_of(observed_at),
+    )
+
+
+def candle_of(row: Row) -> Candle:
+    """time, open, high, low, close, count, sources."""
+    time, opened, high, low, closed, count, sources = row
+    return Candle(
+        time=time_of(time),
+        open=decimal_of(opened),
+        high=decimal_of(high),
+        low=decimal_of(low),
+        close=decimal_of(closed),
+        count=count,
+        sources=frozenset(texts_of(sources)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from shared.ports import Connections
 from shared.storage.allowances import Allowances
+from shared.storage.candles import Candles
 from shared.storage.currencies import Currencies
 from shared.storage.deals import Deals, DealsWriter
 from shared.storage.demand import Demand
@@ -16,7 +17,18 @@ from shared.storage.visits import Visits
 
 
 class SqlStorage(
-    Recording, Rates, Rankings, Currencies, Profiles, Demand, Identities, Deals, Visits, Schedules, Allowances
+    Recording,
+    Rates,
+    Candles,
+    Rankings,
+    Currencies,
+    Profiles,
+    Demand,
+    Identities,
+    Deals,
+    Visits,
+    Schedules,
+    Allowances,
 ):
     """See `shared.ports.Storage`."""
 

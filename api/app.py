@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api.candles.sparklines import Sparklines
 from api.catalog import Catalog
 from api.catalog_renewals import CatalogRenewals
 from api.context import CONTEXT, ApiContext
@@ -16,7 +17,11 @@ from api.direct import DirectVisits, RateVisitor
 from api.gate import gate
 from api.keys import Keys
 from api.limits import RateLimit
+from api.live.beat import Beat
+from api.live.hub import LiveRates
 from api.lookup import Lookup
+from api.market.market import Market
+from api.market.status import Status
 from api.memory import RateMemory
 from api.metrics import RateAge, RefreshMetrics, RequestMetrics, StreamGauges
 from api.quotes.quotes import Quotes
@@ -59,7 +64,9 @@ def create_app(
     add_routes(app)
     app.cleanup_ctx.append(_demand)
     app.cleanup_ctx.append(_refreshes)
+    app.cleanup_ctx.append(_live)
     app.cleanup_ctx.append(_river)
+    app.on_shutdown.append(_end_streams)
     app.on_shutdown.append(_stop_waiting_soon)
     return app
 
@@ -121,6 +128,8 @@ def _context(
         clock=clock,
     )
     registry.register(StreamGauges(river))
+    live = LiveRates(memory=memory, clock=clock)
+    registry.register(live.metrics)
     return ApiContext(
         settings=settings,
         storage=storage,
@@ -150,8 +159,24 @@ def _context(
         ),
         deals=DealsAnswers(storage=storage, catalog=catalog, symbols=symbols, settings=settings, clock=clock),
         uploads=Uploads(storage=storage, settings=settings, clock=clock, registry=registry),
+        sparklines=Sparklines(storage=storage, catalog=catalog, clock=clock),
+        market=Market(
+            memory=memory, catalog=catalog, top=top.current, stale_after=settings.stale_after_seconds
+        ),
+        status=Status(
+            settings=settings,
+            storage=storage,
+            queue=queue,
+            memory=memory,
+            catalog=catalog,
+            river=river,
+            top=top.current,
+            clock=clock,
+        ),
         renewals=renewals,
         river=river,
+        live=live,
+        beat=Beat(live=live, memory=memory, catalog=catalog, clock=clock),
         demand=Demand(storage, memory, clock),
         keys=Keys(settings.api_keys, clock),
         refresh_limit=RateLimit(settings.refreshes_per_minute, clock),
@@ -176,6 +201,7 @@ async def _refreshes(app: web.Application) -> AsyncIterator[None]:
     await api.quotes.cards.close()
     await api.deals.close()
     await api.uploads.close()
+    await api.status.close()
     api.request_log.flush()
 
 
@@ -194,6 +220,22 @@ async def _river(app: web.Application) -> AsyncIterator[None]:
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _live(app: web.Application) -> AsyncIterator[None]:
+    api = app[CONTEXT]
+    tasks = [
+        asyncio.create_task(api.live.run(), name="live streams"),
+        asyncio.create_task(api.beat.run(), name="live beat"),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[CONTEXT].live.stop()
 
 
 async def _stop_waiting_soon(app: web.Application) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from api.candles.sparklines import Sparklines
 from api.catalog import Catalog
 from api.catalog_renewals import CatalogRenewals
 from api.deals.answers import DealsAnswers
@@ -12,7 +13,11 @@ from api.demand import Demand
 from api.direct import DirectVisits
 from api.keys import Keys
 from api.limits import RateLimit
+from api.live.beat import Beat
+from api.live.hub import LiveRates
 from api.lookup import Lookup
+from api.market.market import Market
+from api.market.status import Status
 from api.memory import RateMemory
 from api.metrics import RequestMetrics
 from api.quotes.quotes import Quotes
@@ -46,8 +51,13 @@ class ApiContext:
     quotes: Quotes
     deals: DealsAnswers
     uploads: Uploads
+    sparklines: Sparklines
+    market: Market
+    status: Status
     renewals: CatalogRenewals
     river: River
+    live: LiveRates
+    beat: Beat
     demand: Demand
     keys: Keys
     refresh_limit: RateLimit

@@ -18,6 +18,7 @@ from shared.domain.visit import Failure, FailureKind
 from shared.errors import (
     CatalogNotLoaded,
     DeadlineExceeded,
+    ForeignListener,
     ForeignOrigin,
     FreshrateError,
     InvalidDeals,
@@ -30,11 +31,13 @@ from shared.errors import (
     QueueUnavailable,
     RetryableError,
     StorageUnavailable,
+    StreamsBusy,
     TooManyRequests,
     UnknownCurrencies,
     UnknownCurrency,
     UnknownRate,
     UnsupportedUpload,
+    UpgradeRequired,
     UploadsBusy,
     UploadStopped,
     UploadTooLarge,
@@ -67,6 +70,7 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     InvalidInput: Problem(400, "invalid-parameters", "Some parameters cannot be used"),
     KeyRequired: Problem(401, "key-required", "A key is needed"),
     ForeignOrigin: Problem(403, "foreign-origin", "Another origin may not change anything"),
+    ForeignListener: Problem(403, "foreign-listener", "Another origin may not listen"),
     NotFound: Problem(404, "not-found", "Nothing is here"),
     UnknownCurrency: Problem(404, "unknown-currency", "No such currency"),
     UnknownRate: Problem(404, "unknown-rate", "No such rate"),
@@ -75,8 +79,10 @@ PROBLEMS: Mapping[type[FreshrateError], Problem] = {
     UploadTooSlow: Problem(408, "upload-too-slow", "The upload did not arrive in time"),
     UploadTooLarge: Problem(413, "upload-too-large", "The upload is too large"),
     UnsupportedUpload: Problem(415, "unsupported-upload", "An upload of this kind is not taken"),
+    UpgradeRequired: Problem(426, "upgrade-required", "This address speaks WebSocket"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
     UpstreamError: Problem(502, "source-failed", "The source failed", _SOON),
+    StreamsBusy: Problem(503, "streams-busy", "No live stream can be opened now"),
     UploadsBusy: Problem(503, "uploads-busy", "Too many uploads at once"),
     UploadStopped: Problem(503, "upload-stopped", "The upload was given up"),
     NoRoomForUpload: Problem(507, "no-room-for-upload", "No room for the upload"),
@@ -115,6 +121,19 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
         return defect_answer()
     if isinstance(error, InvalidDeals):
         return _refused_deals(error)
+    response = _encoded(problem.status, problem_body(error, **members))
+    if isinstance(error, RetryableError):
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if isinstance(error, KeyRequired):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'
+    if isinstance(error, UpgradeRequired):
+        response.headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+    return response
+
+
+def problem_body(error: FreshrateError, **members: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON, whatever its type
+    """What is told of an expected failure; `members` join it."""
+    problem = problem_of(type(error))
     body: dict[str, Any] = {
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
@@ -126,12 +145,7 @@ def problem_answer(error: FreshrateError, **members: Any) -> web.Response:  # no
         body["errors"] = error.errors
     if isinstance(error, UnknownCurrencies):
         body["unknown"] = list(error.unknown)
-    response = _encoded(problem.status, body)
-    if isinstance(error, RetryableError):
-        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
-    if isinstance(error, KeyRequired):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="freshrate"'
-    return response
+    return body
 
 
 def _refused_deals(error: InvalidDeals) -> web.Response:

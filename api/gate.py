@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 REQUEST_ID = web.RequestKey("request_id", str)
 PROBLEM = web.RequestKey("problem", FreshrateError)
 """Set by handlers that answer an expected failure themselves, so that the log says why."""
+LIVES_ON = web.RequestKey("lives_on", bool)
+"""Set by handlers whose answer goes on after its head: the time to the head is measured, and its end is logged by `log_end`."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 TRACED = ("/api/", "/services/")
@@ -118,7 +120,18 @@ def is_foreign(request: web.BaseRequest) -> bool:
 def _record(request: web.Request, request_id: str, status: int, seconds: float) -> None:
     api = request.app[CONTEXT]
     api.request_metrics.count(_route_of(request), status, seconds)
-    error = request.get(PROBLEM)
+    if not request.get(LIVES_ON, False):
+        error = request.get(PROBLEM)
+        _log(request, request_id, status, seconds, _why(error, status))
+
+
+def log_end(request: web.Request, status: int, seconds: float, why: str) -> None:
+    """The line of an answer that went on; `why` it ended."""
+    _log(request, request[REQUEST_ID], status, seconds, why)
+
+
+def _log(request: web.Request, request_id: str, status: int, seconds: float, error: str | None) -> None:
+    api = request.app[CONTEXT]
     api.request_log.add(
         RequestRecord(
             ended_at=api.clock().timestamp(),
@@ -127,7 +140,7 @@ def _record(request: web.Request, request_id: str, status: int, seconds: float) 
             status=status,
             seconds=seconds,
             request_id=request_id,
-            error=_why(error, status),
+            error=error,
         )
     )
 

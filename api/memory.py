@@ -60,10 +60,10 @@ class RateMemory:
         self.newest_fetch: datetime | None = None
         """Of any rate of a cryptocurrency: those of fiat currencies come of polls of their own, and would hide that the
         others have stopped."""
-        self.on_rate: Callable[[Rate], None] = lambda _rate: None
-        """Told of each rate that is news."""
-        self.on_forget: Callable[[int], None] = lambda _currency_id: None
-        """Told the id of each currency that is forgotten."""
+        self.on_rate: list[Callable[[Rate], None]] = []
+        """Each is told of each rate that is news."""
+        self.on_forget: list[Callable[[int], None]] = []
+        """Each is told the id of each currency that is forgotten."""
 
     # What is learned
 
@@ -85,7 +85,8 @@ class RateMemory:
         for currency_id in currency_ids:
             self._entries.pop(currency_id, None)
             if self._with_rates.pop(str(currency_id), None):
-                self.on_forget(currency_id)
+                for told in self.on_forget:
+                    told(currency_id)
 
     async def read(self, currency_ids: Collection[int], *, within: float | None = None) -> None:
         """Reads the store for all of these, by one read with whatever else is wanted. Raises StorageUnavailable, also where
@@ -124,6 +125,15 @@ class RateMemory:
         """What is in memory, however old. Starts nothing and notes nothing."""
         entry = self._entries.get(currency_id)
         return self._answer(entry, now) if entry and entry.rates else None
+
+    def served(self, currency_id: int, now: float) -> Rate | None:
+        """The rate of which `held` makes an answer."""
+        entry = self._entries.get(currency_id)
+        return self._preferred.of(entry.rates, now) if entry and entry.rates else None
+
+    def currency_ids(self) -> list[int]:
+        """All that have a rate in memory."""
+        return [entry.currency_id for entry in self._with_rates.values()]
 
     def known(self, currency_id: int) -> RateAnswer | None:
         """What is in memory, however old, without any I/O; has the store read where it is due."""
@@ -209,7 +219,8 @@ class RateMemory:
         is_newer = self.newest_fetch is None or rate.fetched_at > self.newest_fetch
         if is_newer and not self._is_fiat(rate.currency_id):
             self.newest_fetch = rate.fetched_at
-        self.on_rate(rate)
+        for told in self.on_rate:
+            told(rate)
 
     def _serves(self, entry: Entry, rate: Rate, now: float) -> bool:
         """Whether this rate, in no older state, is the one that the entry serves: news of another source's rate is none of

@@ -130,8 +130,10 @@ def _operation(route: "Route") -> Json:
 
 
 def _responses(route: "Route") -> Json:
-    content = _content(route)
-    responses: Json = {"200": {"description": route.summary + ".", "content": content}}
+    content = {} if route.answers is None else _content(route)
+    responses: Json = {}
+    if route.answers is not None:
+        responses["200"] = {"description": route.summary + ".", "content": content}
     if route.answers in _HEADERS:
         headers = _HEADERS[route.answers]
         responses["200"]["headers"] = {name: _header(text) for name, text in headers.items()}
@@ -145,9 +147,13 @@ def _responses(route: "Route") -> Json:
 
 
 def _content(route: "Route") -> Json:
+    media: Json
     if isinstance(route.answers, str):
-        return {route.answers: {"schema": {"type": "string"}}}
-    media: Json = {"schema": route.answers}
+        media = {"schema": {"type": "string"}}
+        if route.answers in route.text_examples:
+            media["example"] = route.text_examples[route.answers]
+        return {route.answers: media}
+    media = {"schema": route.answers}
     if route.example is not None:
         media["example"] = dict(route.example)
     texts: Json = {

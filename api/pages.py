@@ -1,6 +1,7 @@
 """Lists as pages `{"next", "previous", "results"}` by opaque cursor, with all filters carried over."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -14,18 +15,37 @@ T = TypeVar("T")
 Key = tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The paths of the neighbouring pages, relative to the root; None at an end."""
+
+    next: str | None
+    previous: str | None
+
+    @property
+    def header(self) -> str:
+        """As the header `Link` (RFC 8288) has them; empty where there are none."""
+        named = (("next", self.next), ("prev", self.previous))
+        return ", ".join(f'<{path}>; rel="{name}"' for name, path in named if path is not None)
+
+
 def page_answer(
     request: web.Request, page: Page[T], *, key: Callable[[T], Key], encode: Callable[[T], dict[str, Any]]
 ) -> web.Response:
     """`key`: the sort key of a row, as the store's cursor has it."""
-    following = Cursor(key(page.rows[-1])) if page.rows and page.has_next else None
-    preceding = Cursor(key(page.rows[0]), backwards=True) if page.rows and page.has_previous else None
+    links = links_of(request, page, key=key)
     body = {
-        "next": _path(request, following),
-        "previous": _path(request, preceding),
+        "next": links.next,
+        "previous": links.previous,
         "results": [encode(row) for row in page.rows],
     }
     return json_answer(orjson.dumps(body))
+
+
+def links_of(request: web.Request, page: Page[T], *, key: Callable[[T], Key]) -> Links:
+    following = Cursor(key(page.rows[-1])) if page.rows and page.has_next else None
+    preceding = Cursor(key(page.rows[0]), backwards=True) if page.rows and page.has_previous else None
+    return Links(_path(request, following), _path(request, preceding))
 
 
 def _path(request: web.Request, cursor: Cursor | None) -> str | None:

@@ -10,7 +10,7 @@ a server that leaves first tells whoever still asks, by `Connection: close`, tha
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 from aiohttp import web
@@ -26,14 +26,26 @@ RequestFactory: TypeAlias = Callable[..., web.BaseRequest]
 """Makes a request of its head (RawRequestMessage) and what else aiohttp gives."""
 
 
+class Listener(Protocol):
+    """What must know at once how its connection fares."""
+
+    def resumed(self) -> None:
+        """What was written has been taken so far that more may be."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+
 class HeadDeadlineProtocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_head_timer",)
+    __slots__ = ("_head_timer", "listener")
 
     def __init__(self, manager: web.Server, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own options
         super().__init__(manager, **options)
         self._head_timer: asyncio.TimerHandle | None = None
+        self.listener: Listener | None = None
+        """A live stream on this connection: no request follows it, and it is written to without aiohttp."""
 
     def leave(self) -> None:
         """Makes the answer to what is in hand, or to the next request, the last of this connection."""
@@ -51,6 +63,13 @@ class HeadDeadlineProtocol(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+        if self.listener is not None:
+            self.listener.lost()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.listener is not None:
+            self.listener.resumed()
 
     def data_received(self, data: bytes) -> None:
         heads = self._request_count
@@ -89,7 +108,12 @@ class HeadDeadlineProtocol(web.RequestHandler):
             request.content.feed_eof()
 
     def _is_between_requests(self) -> bool:
-        return self._current_request is None and not self._messages and self._payload_parser is None
+        return (
+            self._current_request is None
+            and not self._messages
+            and self._payload_parser is None
+            and self.listener is None
+        )
 
     def _await_head(self) -> None:
         self._head_timer = self._loop.call_later(HEAD_SECONDS, self._head_is_late)

@@ -1,4 +1,4 @@
-"""The river of facts: one connection that answers waiters, renews the memory, and later feeds live streams.
+"""The river of facts: one connection that answers waiters, renews the memory, and feeds live streams.
 
 The stream is only a hint; the database is the truth. So the last rates and the last ranking are listed at the start, again
 every 10 s, and at once after a gap; then the waiters who still wait ask again. Reading the stream never waits for the

@@ -9,10 +9,12 @@ import structlog
 from aiohttp import http_parser, http_writer, web
 
 from api.context import CONTEXT
+from api.dashboard.page import load_page
 from api.lane import Express, FastLane
+from api.live.places import raise_limit_of_files
 from api.protocol import HeadDeadlineServer, with_head_deadline
 from api.routes import last_rate, quotes, top
-from shared.errors import SettingsError
+from shared.errors import FreshrateError, SettingsError
 from shared.settings import Settings
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -29,7 +31,8 @@ LINGER_SECONDS = 0.3
 CLEANUP_SECONDS = 6.5
 """After which the rest is cut off."""
 _LOOK_SECONDS = 0.02
-BACKLOG = 1024
+BACKLOG = 4096
+"""Connections that wait to be accepted: after a restart thousands come at once. The system may allow fewer."""
 
 
 class ApiRunner(web.AppRunner):
@@ -49,6 +52,7 @@ class ApiRunner(web.AppRunner):
         """Accepts no connection more, and sees those off that there are."""
         for site in list(self.sites):
             await site.stop()
+        self.app[CONTEXT].live.stop()
         server = self.server
         if not isinstance(server, HeadDeadlineServer):
             return
@@ -100,6 +104,16 @@ def require_c_extensions() -> None:
         raise RuntimeError("aiohttp lacks its C writer here: install a wheel of it.")
 
 
+async def _load_dashboard() -> None:
+    """Reads its files before anybody waits for them. Raises FreshrateError where they are not whole."""
+    try:
+        await asyncio.to_thread(load_page)
+    except (ModuleNotFoundError, OSError) as error:
+        raise FreshrateError(
+            f"The dashboard's files are not whole ({error}): install the packages of the requirements anew."
+        ) from error
+
+
 async def _listen(runner: ApiRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
@@ -112,6 +126,8 @@ async def _listen(runner: ApiRunner, host: str, port: int) -> None:
 async def serve_app(app: web.Application, settings: Settings, stop: asyncio.Event) -> None:
     """Listens on every port of API_PORT until `stop`, then stops in order."""
     require_c_extensions()
+    raise_limit_of_files()
+    await _load_dashboard()
     runner = ApiRunner(app)
     try:
         await runner.setup()

@@ -3,7 +3,7 @@
 python -m bench [PART ...] [--rounds 5] [--quick] [--without-peers]
 """
 
-from bench import as_of, deals, history, lastrate, memory, poll, quotes, refresh, start, top
+from bench import as_of, candles, deals, history, lastrate, memory, poll, push, quotes, refresh, start, top
 from bench.part import Part, parser_of, run_parts
 
 PARTS: dict[str, Part] = {
@@ -11,9 +11,11 @@ PARTS: dict[str, Part] = {
     "quotes": quotes.measure,
     "top": top.measure,
     "refresh": refresh.measure,
+    "push": push.measure,
     "poll": poll.measure,
     "history": history.measure,
     "as_of": as_of.measure,
+    "candles": candles.measure,
     "deals": deals.measure,
     "memory": memory.measure,
     "start": start.measure,

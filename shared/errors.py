@@ -76,6 +76,20 @@ class ForeignOrigin(FreshrateError):
     """A page of another origin may not change anything here."""
 
 
+class ForeignListener(ForeignOrigin):
+    """A page of another origin may not listen here. Let it ask its own server, which may."""
+
+
+class UpgradeRequired(FreshrateError):
+    """Open it with a WebSocket client (RFC 6455, version 13). GET /api/stream/ tells the same as server-sent events."""
+
+
+class StreamsBusy(RetryableError):
+    """As many live streams as this process feeds at once are open."""
+
+    default_retry_after = 5.0
+
+
 class TooManyRequests(RetryableError):
     """Too many requests from this client. Wait as long as Retry-After says."""
 

@@ -19,9 +19,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills",
         type=int,
-        default=30,
+        default=12,
         metavar="N",
         help="how often API processes are killed in the middle of an upload (default: %(default)s)",
+    )
+    parser.addoption(
+        "--clients",
+        type=int,
+        default=100,
+        metavar="N",
+        help="how many clients listen to the streams of one process (default: %(default)s)",
     )
 
 

@@ -3,34 +3,48 @@
 from aiohttp import web
 
 from api.routes import (
+    candles,
     currencies,
+    dashboard,
     deal_uploads,
     deals,
     docs,
     health,
     last_rate,
     latest_rate,
+    market,
     metrics,
     quotes,
     rates,
     services,
+    sparklines,
+    status,
+    stream,
     top,
+    websocket,
 )
 from api.routes.route import Route, expected, guarded
 
 ROUTES: tuple[Route, ...] = (
     *currencies.ROUTES,
     *rates.ROUTES,
+    *candles.ROUTES,
+    *sparklines.ROUTES,
     *last_rate.ROUTES,
     *latest_rate.ROUTES,
     *quotes.ROUTES,
     *top.ROUTES,
     *deal_uploads.ROUTES,
     *deals.ROUTES,
+    *stream.ROUTES,
+    *websocket.ROUTES,
     *services.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,
+    *market.ROUTES,
+    *status.ROUTES,
+    *dashboard.ROUTES,
 )
 
 

@@ -35,8 +35,8 @@ class Route:
     query: type[QuerySchema] = NoQuerySchema
     body: Mapping[str, Any] | None = None
     """What OpenAPI says of the request's body. The handler reads it, and asks for it where the client expects that."""
-    answers: type[Schema] | str
-    """The schema of a 200, or the media type of what is no JSON."""
+    answers: type[Schema] | str | None
+    """The schema of a 200, or the media type of what is no JSON; None where no 200 is ever answered."""
     example: Mapping[str, Any] | None = None
     text_examples: Mapping[str, str] = field(default_factory=dict)
     """Further media types of a 200, as text, each with an example."""

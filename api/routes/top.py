@@ -16,6 +16,7 @@ from api.examples import TOP
 from api.freshness import FAILURES
 from api.gate import PROBLEM, REQUEST_ID
 from api.queries import RootQuerySchema, TopQuery, TopQuerySchema
+from api.routes.dashboard import page_answer
 from api.routes.route import Route
 from api.schemas import TopSchema
 from api.settled import settled
@@ -49,9 +50,9 @@ async def show_top(request: web.Request, query: TopQuery) -> web.StreamResponse:
 
 
 async def show_root(request: web.Request, query: TopQuery) -> web.StreamResponse:
-    """Browsers that ask for nothing else are led to the page; everybody else gets the list."""
+    """Browsers that ask for nothing else get the dashboard; everybody else gets the list."""
     if not request.rel_url.raw_query_string and _is_browser(request):
-        raise web.HTTPTemporaryRedirect("/api/docs/", headers=_VARY)
+        return page_answer(request)
     return await _answer(request, query, at_root=True)
 
 
@@ -139,14 +140,14 @@ ROUTES = (
         path=ROOT,
         handler=show_root,
         summary="The same list, as CSV unless asked for as JSON",
-        description="A browser that asks without parameters is led to the documentation.",
+        description="A browser that asks without parameters gets the dashboard, a page.",
         tag="Top list",
         query=RootQuerySchema,
         answers=TopSchema,
         example=TOP,
         text_examples=_EXAMPLES,
         errors=_ERRORS,
-        redirects=(304, 307),
+        redirects=(304,),
         has_head=False,
     ),
 )

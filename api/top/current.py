@@ -53,8 +53,8 @@ class CurrentTop:
         self._answers = EncodedLists()
         self._building = asyncio.Lock()
         self._awaited: list[frozenset[int]] = []
-        memory.on_rate = self._note_rate
-        memory.on_forget = self._note_forgotten
+        memory.on_rate.append(self._note_rate)
+        memory.on_forget.append(self._note_forgotten)
 
     # What is learned
 

@@ -229,6 +229,6 @@ async def test_a_defect_of_who_is_told_of_rates_is_told_to_who_waits(
 
     await storage.record_catalog(COINS[0].currency.kind, COINS, stored_at=clock())
     await recorded(storage, observed())
-    memory.on_rate = broken
+    memory.on_rate.append(broken)
     with pytest.raises(StorageUnavailable):
         await memory.read([1])

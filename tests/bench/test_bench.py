@@ -16,6 +16,14 @@ ROWS = {
     "quotes": ("bare aiohttp + uvloop", "ten currencies in three", "a quote in EUR over bare"),
     "top": ("bare aiohttp + uvloop, CSV", "top list, JSON", "top list as CSV over bare"),
     "refresh": ("bare path", "latestrate", "source alone", "refresh, 32 at once"),
+    "push": (
+        "bare aiohttp + uvloop, WebSocket",
+        "SSE",
+        "WebSocket",
+        "SSE, fed",
+        "push to 50 by SSE, lag p99",
+        "push to 50 by WebSocket, per message",
+    ),
     "poll": ("decode", "plain COPY", "ours, PostgreSQL", "ours, SQLite", "poll of 1000 on SQLite"),
     "history": ("bare aiohttp + uvloop, one rate", "ratescurrency", "history page of 500 over bare"),
     "as_of": (
@@ -24,6 +32,7 @@ ROWS = {
         "DISTINCT ON, PostgreSQL",
         "top 200 as of a moment in PostgreSQL, p99",
     ),
+    "candles": ("PostgreSQL", "SQLite", "HTTP, PostgreSQL", "candles, a rate a minute, SQLite, p99"),
     "deals": (
         r"\copy",
         "upload, form",

@@ -1,0 +1,1 @@
+"""The dashboard: a page and its files, served from this process alone."""

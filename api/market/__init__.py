@@ -1,0 +1,1 @@
+"""The market at a glance, and how the service is: what the dashboard shows first."""

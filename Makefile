@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
+PYTEST := $(BIN)/python -m pytest --dist worksteal
 # The tests of the parts that must be covered. Only they are traced: it makes all code twice as slow.
 COVERING := tests/contract tests/migrations tests/shared tests/worker
 .DEFAULT_GOAL := help
@@ -46,13 +46,16 @@ format: install-test ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: lint ## every check and every test, on real PostgreSQL and Valkey servers that it starts itself
-	$(PYTEST) --cov --cov-report= $(COVERING)
+test: lint ## every check and every test, on real PostgreSQL and Valkey servers and in a real browser that it starts itself
+	@$(BIN)/python -m tests.browser.chromium install
+	$(PYTEST) -n 3 --cov --cov-report= $(COVERING)
 	$(BIN)/coverage report --skip-covered --show-missing --fail-under=95
-	$(PYTEST) $(COVERING:%=--ignore=%)
+	$(PYTEST) -n 4 --ignore=tests/browser $(COVERING:%=--ignore=%)
+	$(PYTEST) -n 2 tests/browser
+	@$(BIN)/python -m tests.browser.chromium report
 
-endurance: install-test ## 300 kills in the middle of uploads, with readers that check every answer: some minutes
-	$(BIN)/python -m pytest tests/e2e/test_deals_kills.py --kills 300
+endurance: install-test ## 300 kills in the middle of uploads, with readers that check every answer, and 1000 clients of the streams: some minutes
+	$(BIN)/python -m pytest tests/e2e/test_deals_kills.py tests/e2e/test_streams_many.py --kills 300 --clients 1000
 
 audit: install-test ## known vulnerabilities of the locked dependencies (asks the advisory service)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.txt

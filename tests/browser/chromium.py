@@ -1,0 +1,61 @@
+"""The browser of the tests: Debian's package. Where it is, how it comes, and what to say where it does not.
+
+python -m tests.browser.chromium install   as root, with apt: installs it where it is missing. In CI it must then be there
+python -m tests.browser.chromium report    one line where it is missing: what did not run, and the command to type
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""Of the same program, as different systems call it."""
+MISSING = "Not run: tests/browser, for want of Chromium. Type: sudo apt-get install chromium"
+_ATTEMPTS = 3
+"""A mirror may be in the middle of a change."""
+_APT_GET = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60")
+# Nothing recommended is needed: fonts are what it depends on.
+_STEPS = (("update",), ("install", "--yes", "--no-install-recommends", "chromium"))
+
+
+def found() -> str | None:
+    """Where it is, if it is."""
+    return next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+def is_required() -> bool:
+    """Whether its absence is a failure."""
+    return bool(os.environ.get("CI"))
+
+
+def install() -> None:
+    """Ends the process where it is required and cannot be had."""
+    if found() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        sys.stdout.write("Installing Chromium for the tests of the pages: apt-get install chromium\n")
+        sys.stdout.flush()
+        sys.stderr.write(_install())
+    if found() is None and is_required():
+        sys.exit(MISSING)
+
+
+def _install() -> str:
+    """What apt-get complained of, if it is missing still."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    complaint = ""
+    for _ in range(_ATTEMPTS):
+        for step in _STEPS:
+            done = subprocess.run([*_APT_GET, *step], env=env, capture_output=True, text=True, check=False)
+            complaint = done.stderr
+        if found():
+            return ""
+    return complaint
+
+
+def report() -> None:
+    if found() is None:
+        sys.stdout.write(MISSING + "\n")
+
+
+if __name__ == "__main__":
+    {"install": install, "report": report}[sys.argv[1]]()

@@ -3,8 +3,10 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --dist worksteal
-# The tests of the parts that must be covered. Only they are traced: it makes all code twice as slow.
-COVERING := tests/contract tests/migrations tests/shared tests/worker
+# The tests of the parts that must be covered. Only they are traced: it makes all code twice as slow. The month that the model of
+# the pace simulates is not.
+COVERING := tests/contract tests/shared tests/worker
+MODEL := tests/worker/test_pace.py
 .DEFAULT_GOAL := help
 .PHONY: help install install-test run stack test endurance lint format audit bench lock
 
@@ -46,11 +48,15 @@ format: install-test ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: lint ## every check and every test, on real PostgreSQL and Valkey servers and in a real browser that it starts itself
+.PHONY: browser
+browser: install-test
 	@$(BIN)/python -m tests.browser.chromium install
-	$(PYTEST) -n 3 --cov --cov-report= $(COVERING)
+
+test: install-test ## every check and every test, on real PostgreSQL and Valkey servers and in a real browser that it starts itself
+	@$(MAKE) --no-print-directory --jobs 2 lint browser
+	$(PYTEST) -n 3 --cov --cov-report= --ignore=$(MODEL) $(COVERING)
 	$(BIN)/coverage report --skip-covered --show-missing --fail-under=95
-	$(PYTEST) -n 4 --ignore=tests/browser $(COVERING:%=--ignore=%)
+	$(PYTEST) -n 4 --ignore=tests/browser $(COVERING:%=--ignore=%) tests $(MODEL)
 	$(PYTEST) -n 2 tests/browser
 	@$(BIN)/python -m tests.browser.chromium report
 

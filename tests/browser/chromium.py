@@ -4,6 +4,7 @@ python -m tests.browser.chromium install   as root, with apt: installs it where 
 python -m tests.browser.chromium report    one line where it is missing: what did not run, and the command to type
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -11,17 +12,28 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """Of the same program, as different systems call it."""
-MISSING = "Not run: tests/browser, for want of Chromium. Type: sudo apt-get install chromium"
+PACKAGES = ("chromium", "libatomic1")
+"""The second is what Playwright's driver needs and a bare system lacks."""
+MISSING = f"Not run: tests/browser, for want of Chromium. Type: sudo apt-get install {' '.join(PACKAGES)}"
 _ATTEMPTS = 3
 """A mirror may be in the middle of a change."""
 _APT_GET = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60")
 # Nothing recommended is needed: fonts are what it depends on.
-_STEPS = (("update",), ("install", "--yes", "--no-install-recommends", "chromium"))
+_STEPS = (("update",), ("install", "--yes", "--no-install-recommends", *PACKAGES))
 
 
 def found() -> str | None:
-    """Where it is, if it is."""
-    return next((path for path in map(shutil.which, NAMES) if path), None)
+    """Where it is, if it is there and can be driven."""
+    return next((path for path in map(shutil.which, NAMES) if path), None) if can_be_driven() else None
+
+
+def can_be_driven() -> bool:
+    """Whether Playwright's driver finds its library."""
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def is_required() -> bool:
@@ -32,7 +44,9 @@ def is_required() -> bool:
 def install() -> None:
     """Ends the process where it is required and cannot be had."""
     if found() is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        sys.stdout.write("Installing Chromium for the tests of the pages: apt-get install chromium\n")
+        sys.stdout.write(
+            "Installing Chromium for the tests of the pages: apt-get install " + " ".join(PACKAGES) + "\n"
+        )
         sys.stdout.flush()
         sys.stderr.write(_install())
     if found() is None and is_required():

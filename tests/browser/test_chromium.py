@@ -19,7 +19,8 @@ test "$(grep -c install calls)" -ge {needed} && touch chromium && chmod +x chrom
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of root's with nothing on its path but what lies in this folder."""
+    """A machine of root's with nothing on its path but what lies in this folder, and with the driver's library."""
+    monkeypatch.setattr(chromium, "can_be_driven", lambda: True)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -43,7 +44,7 @@ def test_root_gets_it_from_the_package_and_is_told_nothing_more(
     chromium.install()
     update, install = calls(bare)
     assert update.endswith("update")
-    assert install.endswith("install --yes --no-install-recommends chromium")
+    assert install.endswith("install --yes --no-install-recommends chromium libatomic1")
     assert chromium.found() == str(bare / "chromium")
     assert "Installing Chromium" in capsys.readouterr().out
     chromium.install()
@@ -67,7 +68,17 @@ def test_where_it_cannot_be_had_one_line_says_what_did_not_run_and_what_to_type(
     assert capsys.readouterr().err == "W: away\n"
     chromium.report()
     assert capsys.readouterr().out == f"{chromium.MISSING}\n"
-    assert chromium.MISSING.endswith("sudo apt-get install chromium")
+    assert chromium.MISSING.endswith("sudo apt-get install chromium libatomic1")
+
+
+def test_without_the_drivers_library_it_is_as_good_as_missing(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bare / "chromium").touch(mode=0o755)
+    assert chromium.found()
+    monkeypatch.setattr(chromium, "can_be_driven", lambda: False)
+    chromium.report()
+    assert capsys.readouterr().out == f"{chromium.MISSING}\n"
 
 
 def test_nobody_but_root_installs(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def main() -> None:
     unknown = [name for name in arguments.parts if name not in PARTS]
     if unknown:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    run_parts([PARTS[name] for name in arguments.parts or PARTS], arguments)
+    run_parts({name: PARTS[name] for name in arguments.parts or PARTS}, arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import statistics
 import aiohttp
 import asyncpg
 
-from bench.load import load
+from bench.load import QUICK_SECONDS, load
 from bench.part import Options, run_part
 from bench.rig import PEERS_PYTHON, Rig, first_rate, serve_peer
 from bench.table import Goal, Series, print_table
@@ -32,7 +32,7 @@ async def measure(rig: Rig, options: Options) -> list[Goal]:
             await load([url], 1)
         for _ in range(options.rounds):
             for name, url in urls.items():
-                done = await load([url], options.sized(SECONDS, 0.5))
+                done = await load([url], options.sized(SECONDS, QUICK_SECONDS))
                 series[name].values.append(done.rate)
     bare, ours, *_ = series.values()
     print_table(f"history page of {ROWS}", "requests/s", series.values(), base=bare)

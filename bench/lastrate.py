@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from bench.load import load
+from bench.load import QUICK_SECONDS, load
 from bench.part import Options, run_part
 from bench.rig import PEERS_PYTHON, Rig, first_rate, serve_peer
 from bench.table import Goal, Series, print_table
@@ -36,7 +36,7 @@ class _Contender:
 
 
 async def measure(rig: Rig, options: Options) -> list[Goal]:
-    seconds = options.sized(SECONDS, 0.5)
+    seconds = options.sized(SECONDS, QUICK_SECONDS)
     async with rig.stack(TRACKED_TOP="100") as stack:
         contenders = await _started(stack, options)
         for contender in contenders if not options.is_quick else ():

@@ -8,7 +8,7 @@ import platform
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +43,7 @@ Part = Callable[[Rig, Options], Awaitable[list[Goal]]]
 def run_part(part: Part, description: str | None) -> None:
     """The main program of one part."""
     arguments = parser_of(description).parse_args()
-    run_parts([part], arguments)
+    run_parts({"": part}, arguments)
 
 
 def parser_of(description: str | None) -> argparse.ArgumentParser:
@@ -62,7 +62,8 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def run_parts(parts: Sequence[Part], arguments: argparse.Namespace) -> None:
+def run_parts(parts: Mapping[str, Part], arguments: argparse.Namespace) -> None:
+    """By the name that stands above its tables; one that is empty is left out."""
     options = Options(
         rounds=arguments.rounds or (_QUICK_ROUNDS if arguments.quick else ROUNDS),
         is_quick=arguments.quick,
@@ -77,7 +78,7 @@ def run_parts(parts: Sequence[Part], arguments: argparse.Namespace) -> None:
         sys.exit("Stopped; nothing is left running.")
 
 
-async def _run(parts: Sequence[Part], options: Options) -> None:
+async def _run(parts: Mapping[str, Part], options: Options) -> None:
     task = asyncio.current_task()
     if task is not None:
         # What was started is ended in order, as after Ctrl-C.
@@ -86,8 +87,10 @@ async def _run(parts: Sequence[Part], options: Options) -> None:
         f"{_machine()}; load before: {os.getloadavg()[0]:.2f}; {options.rounds} rounds; load by {generator()}"
     )
     goals: list[Goal] = []
-    with open_rig() as rig:
-        for part in parts:
+    with open_rig(is_quick=options.is_quick) as rig:
+        for name, part in parts.items():
+            if name:
+                print(f"\n{name.upper()}")
             goals += await part(rig, options)
     print_goals(goals)
 

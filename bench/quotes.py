@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.load import load
+from bench.load import QUICK_SECONDS, load
 from bench.part import Options, run_part
 from bench.rig import FIRST_RATE_SECONDS, Rig, serve_peer
 from bench.table import Goal, Series, print_table
@@ -71,7 +71,7 @@ async def measure(rig: Rig, options: Options) -> list[Goal]:
             await load([contender.url], 1)
         for _ in range(options.rounds):
             for contender in contenders:
-                await contender.take_turn(options.sized(SECONDS, 0.5))
+                await contender.take_turn(options.sized(SECONDS, QUICK_SECONDS))
     for case, (bare, ours) in pairs.items():
         print_table(case.name, "requests/s", [bare.rate, ours.rate], base=bare.rate)
         print_table(f"{case.name}, p99", "ms", [bare.p99, ours.p99], base=bare.p99)

@@ -11,7 +11,7 @@ import statistics
 
 import aiohttp
 
-from bench.load import load
+from bench.load import QUICK_SECONDS, load
 from bench.part import Options, run_part
 from bench.rig import FIRST_RATE_SECONDS, Rig, serve_peer
 from bench.table import Goal, Series, print_table
@@ -40,7 +40,7 @@ class _Contender:
 
 
 async def measure(rig: Rig, options: Options) -> list[Goal]:
-    seconds = options.sized(SECONDS, 0.5)
+    seconds = options.sized(SECONDS, QUICK_SECONDS)
     async with rig.stack(
         CRYPTOCOMPARE_CALLS_PER_MINUTE="0", CRYPTOCOMPARE_CREDITS_PER_MONTH="1000000000"
     ) as stack:

@@ -12,7 +12,13 @@ from deploy.servers.server import Server
 
 _STATUS_LINE = 7
 """Of postmaster.pid: what the server says of itself."""
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Its files may lie in memory.
+    "max_wal_size": "256MB",
+}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

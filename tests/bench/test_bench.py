@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import PARTS
 from bench.table import Goal, Series, print_goals, print_table
 from deploy.servers.ports import free_port
 from tests.e2e.processes import ROOT, Running
@@ -47,6 +48,16 @@ ROWS = {
 }
 
 
+ALONE = "start"
+TOGETHER = (
+    ("lastrate", "quotes", "top", "history"),
+    ("refresh", "push", "memory"),
+    ("poll", "as_of", "candles", "deals"),
+)
+"""All others: each group on servers of its own."""
+QUICK = ("--quick", "--rounds", "1", "--without-peers")
+
+
 async def said(*arguments: str) -> str:
     """The output of a Python that must succeed."""
     process = await asyncio.create_subprocess_exec(
@@ -57,11 +68,30 @@ async def said(*arguments: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("part", ROWS)
-async def test_a_part_alone_prints_its_rows_and_targets(part: str) -> None:
-    output = await said("-m", f"bench.{part}", "--quick", "--rounds", "1", "--without-peers")
-    missing = [row for row in ROWS[part] if not re.search(rf"^  {re.escape(row)} +\d", output, re.MULTILINE)]
-    assert missing == [], output
+def missing(part: str, output: str) -> list[str]:
+    """Rows that are not in its output."""
+    return [row for row in ROWS[part] if not re.search(rf"^  {re.escape(row)} +\d", output, re.MULTILINE)]
+
+
+def test_every_part_is_run() -> None:
+    assert sorted([ALONE, *(part for parts in TOGETHER for part in parts)]) == sorted(ROWS) == sorted(PARTS)
+
+
+async def test_a_part_alone_prints_its_rows_and_targets() -> None:
+    output = await said("-m", f"bench.{ALONE}", *QUICK)
+    assert missing(ALONE, output) == [], output
+
+
+@pytest.mark.parametrize("parts", TOGETHER, ids=" ".join)
+async def test_each_part_prints_its_rows_under_its_name_and_all_targets_come_last(
+    parts: tuple[str, ...],
+) -> None:
+    output = await said("-m", "bench", *parts, *QUICK)
+    names = "|".join([*map(str.upper, parts), "targets"])
+    _, *named = re.split(rf"^({names})\b", output, flags=re.MULTILINE)
+    printed = dict(zip(named[::2], named[1::2], strict=True))
+    seen = {part: printed[part.upper()] + printed["targets"] for part in parts}
+    assert [row for part in parts for row in missing(part, seen[part])] == [], output
 
 
 async def test_all_parts_are_known_by_name() -> None:

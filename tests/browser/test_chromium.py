@@ -44,7 +44,7 @@ def test_root_gets_it_from_the_package_and_is_told_nothing_more(
     chromium.install()
     update, install = calls(bare)
     assert update.endswith("update")
-    assert install.endswith("install --yes --no-install-recommends chromium libatomic1")
+    assert install.endswith("install --yes --no-install-recommends chromium-headless-shell libatomic1")
     assert chromium.found() == str(bare / "chromium")
     assert "Installing Chromium" in capsys.readouterr().out
     chromium.install()
@@ -68,7 +68,7 @@ def test_where_it_cannot_be_had_one_line_says_what_did_not_run_and_what_to_type(
     assert capsys.readouterr().err == "W: away\n"
     chromium.report()
     assert capsys.readouterr().out == f"{chromium.MISSING}\n"
-    assert chromium.MISSING.endswith("sudo apt-get install chromium libatomic1")
+    assert chromium.MISSING.endswith("sudo apt-get install chromium-headless-shell libatomic1")
 
 
 def test_without_the_drivers_library_it_is_as_good_as_missing(

@@ -148,7 +148,7 @@ async def test_back_leads_to_the_same_row(page: Page) -> None:
     await page.go_back()
     await expect(page.locator(f"a[href='{address}']")).to_be_focused()
     assert await page.evaluate("window.scrollY") == pytest.approx(top, abs=60)
-    await page.wait_for_function("history.state.top === window.scrollY")
+    await page.wait_for_function("() => history.state.top === window.scrollY")
     await page.reload()
     await page.wait_for_function("top => Math.abs(window.scrollY - top) < 60", arg=top)
 

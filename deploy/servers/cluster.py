@@ -49,10 +49,12 @@ def _memory() -> Path | None:
     """Where files lie in memory, if there is plenty of room: a database is hundreds of files, and to make one after another has
     gone was measured to take ten times as long on a disk (ext4 without a journal looks at each file that went lately)."""
     try:
-        free = shutil.disk_usage(_MEMORY).free
+        memory = os.statvfs(_MEMORY)
     except OSError:
         return None
-    return _MEMORY if free >= _PLENTY and os.access(_MEMORY, os.W_OK) else None
+    # Where binaries are copied beside the data they must run.
+    is_open = os.access(_MEMORY, os.W_OK) and not memory.f_flag & os.ST_NOEXEC
+    return _MEMORY if is_open and memory.f_bavail * memory.f_frsize >= _PLENTY else None
 
 
 class Cluster:
@@ -71,7 +73,7 @@ class Cluster:
     @property
     def folder(self) -> Path:
         if self._folder is None:
-            place = None if self._is_durable or self._as_another_user else _memory()
+            place = None if self._is_durable else _memory()
             self._folder = Path(tempfile.mkdtemp(prefix="freshrate-postgresql-", dir=place))
         return self._folder
 

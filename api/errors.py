@@ -138,7 +138,7 @@ def problem_body(error: FreshrateError, **members: Any) -> dict[str, Any]:  # no
         "type": f"/problems/{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": f"{_told(error)} {problem.advice}".rstrip(),
+        "detail": _in_sentences(_told(error), problem.advice),
         **members,
     }
     if isinstance(error, InvalidInput):
@@ -160,6 +160,12 @@ def _refused_deals(error: InvalidDeals) -> web.Response:
 def _told(error: FreshrateError) -> str:
     """Where the database is, and what its driver said, is for the log."""
     return str(StorageUnavailable()) if isinstance(error, StorageUnavailable) else str(error)
+
+
+def _in_sentences(said: str, advice: str) -> str:
+    """What a source said of itself may end without a full stop."""
+    end = "." if said and advice and not said.endswith((".", "!", "?")) else ""
+    return f"{said}{end} {advice}".strip()
 
 
 def http_problem(error: web.HTTPException) -> web.Response:

@@ -38,6 +38,11 @@ class SparklineSchema(Schema):
     """What a price did."""
 
     currency = fields.Integer(required=True)
+    sources = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "All that have stated a price since the first interval began."},
+    )
     closes = fields.List(
         fields.Float(allow_none=True),
         required=True,
@@ -88,5 +93,5 @@ SPARKLINES: dict[str, Any] = {
     "from": "2026-11-19T12:15:00.000Z",
     "to": "2026-11-20T12:15:00.000Z",
     "interval": "15m",
-    "results": [{"currency": 1, "closes": _SOME}],
+    "results": [{"currency": 1, "sources": ["coinmarketcap"], "closes": _SOME}],
 }

@@ -8,13 +8,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import islice
 
 import orjson
 
 from api.catalog import Catalog
-from shared.domain.candle import Interval
+from shared.domain.candle import Closes, Interval
 from shared.domain.times import Clock, iso
 from shared.errors import StorageUnavailable
 from shared.ports import Storage
@@ -85,13 +84,11 @@ class Sparklines:
         for start in range(0, len(currency_ids), AT_ONCE):
             ids = currency_ids[start : start + AT_ONCE]
             for one, closes in (await self._closes(ids, numbers)).items():
-                lines[one] = _Line(_encoded(one, [closes.get(time) for time in times]), last, dies_at)
+                lines[one] = _Line(_encoded(one, closes, times), last, dies_at)
         self._keep(lines)
         return lines
 
-    async def _closes(
-        self, currency_ids: Sequence[int], numbers: range
-    ) -> dict[int, dict[datetime, Decimal]]:
+    async def _closes(self, currency_ids: Sequence[int], numbers: range) -> dict[int, Closes]:
         since, until = INTERVAL.time_of(numbers.start), INTERVAL.time_of(numbers.stop)
         try:
             return await self._storage.closes(currency_ids, interval=INTERVAL, since=since, until=until)
@@ -107,9 +104,10 @@ class Sparklines:
             del self._lines[one]
 
 
-def _encoded(currency_id: int, closes: Sequence[Decimal | None]) -> bytes:
-    drawn = [None if close is None else float(f"{close:.{DIGITS}g}") for close in closes]
-    return orjson.dumps({"currency": currency_id, "closes": drawn})
+def _encoded(currency_id: int, closes: Closes, times: Sequence[datetime]) -> bytes:
+    prices = map(closes.prices.get, times)
+    drawn = [None if price is None else float(f"{price:.{DIGITS}g}") for price in prices]
+    return orjson.dumps({"currency": currency_id, "sources": sorted(closes.sources), "closes": drawn})
 
 
 def _answer(last: int, lines: Sequence[bytes]) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from http import HTTPStatus
 from io import BytesIO
 
-from aiohttp import BytesIOPayload, web
+from aiohttp import BytesIOPayload, hdrs, web
 from multidict import CIMultiDict
 
 from api.answers import is_unchanged
@@ -12,6 +12,7 @@ from api.dashboard.assets import load_assets
 from api.dashboard.page import PAGE_HEADERS, load_page
 from api.queries import NoQuery
 from api.routes.route import Route
+from api.weighted import names
 from shared.errors import InvalidInput, NotFound
 
 _ASSET_HEADERS = {
@@ -42,7 +43,8 @@ async def show_asset(request: web.Request, _query: NoQuery) -> web.Response:
     if is_unchanged(request, headers["ETag"]):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = asset.media_type
-    if takes_gzip(request):
+    # Who does not say gets the file as it is.
+    if names(request, hdrs.ACCEPT_ENCODING, "gzip", "x-gzip"):
         headers["Content-Encoding"] = "gzip"
         kept = asset.compressed
         body = await asyncio.to_thread(asset.compress) if kept is None else kept
@@ -50,21 +52,6 @@ async def show_asset(request: web.Request, _query: NoQuery) -> web.Response:
         body = await asyncio.to_thread(asset.body)
     # A payload is written in slices; bytes would wait as a whole for a slow client.
     return web.Response(body=BytesIOPayload(BytesIO(body), headers=CIMultiDict()), headers=headers)
-
-
-def takes_gzip(request: web.BaseRequest) -> bool:
-    """Whether the client takes gzip (RFC 9110, 12.5.3); one that does not say gets the file as it is."""
-    for value in request.headers.getall("Accept-Encoding", ()):
-        for coding in value.split(","):
-            name, _, weight = coding.partition(";")
-            if name.strip().lower() in {"gzip", "x-gzip"}:
-                return not _is_zero(weight)
-    return False
-
-
-def _is_zero(weight: str) -> bool:
-    quality = weight.strip().lower().removeprefix("q=")
-    return bool(quality) and not quality.strip("0.")
 
 
 ROUTES = (

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from api import request_ids
 from api.answers import Answer, ready_response
@@ -24,6 +24,7 @@ from api.top.as_of import PastTop
 from api.top.formats import ENCODINGS, Format, list_headers
 from api.top.paths import Wanted
 from api.top.top import Top
+from api.weighted import names
 from shared.errors import CatalogNotLoaded, FreshrateError, InvalidInput
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ async def show_root(request: web.Request, query: TopQuery) -> web.StreamResponse
 
 
 def _is_browser(request: web.Request) -> bool:
-    return any("text/html" in value.lower() for value in request.headers.getall("Accept", ()))
+    return names(request, hdrs.ACCEPT, "text/html")
 
 
 async def _answer(request: web.Request, query: TopQuery, *, at_root: bool) -> web.StreamResponse:

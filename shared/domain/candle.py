@@ -1,5 +1,6 @@
 """Candles: what prices did in intervals of one length, one after another without a gap, counted from 1970 in UTC."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,3 +63,13 @@ class Candle:
     """Of the rates."""
     sources: frozenset[str] = frozenset()
     """Of these rates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closes:
+    """How the candles of a currency closed."""
+
+    prices: Mapping[datetime, Decimal]
+    """By the time of the candle, where that has rates."""
+    sources: frozenset[str]
+    """All that have stated a price since the first candle began."""

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 from shared.domain.allowance import Allowance
-from shared.domain.candle import Candle, Interval
+from shared.domain.candle import Candle, Closes, Interval
 from shared.domain.currency import (
     CatalogEntry,
     Currency,
@@ -238,8 +237,8 @@ class Storage(Protocol):
 
     async def closes(
         self, currency_ids: Sequence[int], *, interval: Interval, since: datetime, until: datetime
-    ) -> dict[int, dict[datetime, Decimal]]:
-        """By currency and time of the candle, where that has rates, how it closed. `since` and `until` as above."""
+    ) -> dict[int, Closes]:
+        """Of each of these currencies. `since` and `until` as above."""
 
     # Deals
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.candle import Candle, Interval
+from shared.domain.candle import Candle, Closes, Interval
 from shared.storage.engine import Dialect, OnEngine
 from shared.storage.rows import candle_of, decimal_of, time_of
 from shared.storage.text import is_searchable
@@ -91,6 +91,15 @@ _CLOSES = {
         SELECT currency_id, time, price FROM closes WHERE price IS NOT NULL
     """,  # noqa: S608 - our own texts
 }
+_SOURCES = {
+    Dialect.POSTGRESQL: """
+        SELECT currency_id, source FROM last_rates WHERE currency_id = ANY($1::bigint[]) AND observed_at >= $2
+    """,
+    Dialect.SQLITE: """
+        SELECT currency_id, source FROM last_rates
+        WHERE currency_id IN (SELECT value FROM json_each($1)) AND observed_at >= $2
+    """,
+}
 _OF_SOURCE = "AND source = $5"
 
 
@@ -166,11 +175,13 @@ class Candles(OnEngine):
 
     async def closes(
         self, currency_ids: Sequence[int], *, interval: Interval, since: datetime, until: datetime
-    ) -> dict[int, dict[datetime, Decimal]]:
-        closes: dict[int, dict[datetime, Decimal]] = {one: {} for one in currency_ids}
+    ) -> dict[int, Closes]:
+        ids = list(dict.fromkeys(currency_ids))
         sql = closes_sql(self._engine.dialect)
-        for currency_id, time, price in await self._engine.fetch(
-            sql, list(closes), since, until, interval.length
-        ):
-            closes[currency_id][time_of(time)] = decimal_of(price)
-        return closes
+        prices: dict[int, dict[datetime, Decimal]] = {one: {} for one in ids}
+        for currency_id, time, price in await self._engine.fetch(sql, ids, since, until, interval.length):
+            prices[currency_id][time_of(time)] = decimal_of(price)
+        sources: dict[int, set[str]] = {one: set() for one in ids}
+        for currency_id, source in await self._engine.fetch(_SOURCES[self._engine.dialect], ids, since):
+            sources[currency_id].add(source)
+        return {one: Closes(prices[one], frozenset(sources[one])) for one in ids}

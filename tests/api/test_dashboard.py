@@ -48,7 +48,7 @@ async def test_a_browser_gets_the_page_at_the_root(rig: Rig) -> None:
 
 
 async def test_programs_and_queries_get_the_list_at_the_root(rig: Rig) -> None:
-    for path, accept in (("/", "*/*"), ("/?limit=2", BROWSER)):
+    for path, accept in (("/", "*/*"), ("/", "text/html;level=1;q=0, text/csv"), ("/?limit=2", BROWSER)):
         status, headers = await rig.headers(path, Accept=accept)
         assert status == 200
         assert headers["Content-Type"].startswith("text/csv")

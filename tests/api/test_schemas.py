@@ -11,7 +11,7 @@ from marshmallow import Schema
 
 from api.catalog import Base
 from api.encoding import currency_json, detail_json, rate_json
-from api.errors import PROBLEMS, problem_of
+from api.errors import PROBLEMS, problem_body, problem_of
 from api.examples import CURRENCY, CURRENCY_DETAIL, QUOTES, RATE
 from api.examples import PROFILE as EXAMPLE_PROFILE
 from api.lookup import Way
@@ -215,3 +215,9 @@ def test_every_error_that_can_reach_a_client_has_a_problem() -> None:
 def test_problems_have_names_of_their_own() -> None:
     slugs = [problem.slug for problem in PROBLEMS.values()]
     assert len(set(slugs)) == len(slugs)
+
+
+@pytest.mark.parametrize("said", ["The source answered 500", "The source answered 500."])
+def test_what_a_source_said_does_not_run_into_our_advice(said: str) -> None:
+    advice = PROBLEMS[errors.UpstreamError].advice
+    assert problem_body(errors.UpstreamError(said))["detail"] == f"The source answered 500. {advice}"

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from api.candles import sparklines
 from api.candles.sparklines import Sparklines
 from api.catalog import Catalog
-from shared.domain.candle import Interval
+from shared.domain.candle import Closes, Interval
 from shared.domain.identity import DecidedBy
 from shared.errors import StorageUnavailable
 from shared.ports import Storage
@@ -45,8 +44,12 @@ async def test_the_closes_of_a_day_come_oldest_first_and_gaps_stay_gaps(rig: Rig
     assert (body["from"], body["to"]) == ("2026-11-19T12:15:00.000Z", "2026-11-20T12:15:00.000Z")
     assert body["interval"] == "15m"
     bitcoin, ethereum = body["results"]
-    assert bitcoin == {"currency": 1, "closes": [6.315931e-08, *[None] * 91, 6, 7, None, 42885.0]}
-    assert ethereum == {"currency": 1027, "closes": [None] * 96}
+    assert bitcoin == {
+        "currency": 1,
+        "sources": ["coinmarketcap"],
+        "closes": [6.315931e-08, *[None] * 91, 6, 7, None, 42885.0],
+    }
+    assert ethereum == {"currency": 1027, "sources": [], "closes": [None] * 96}
 
 
 async def test_unknown_ids_are_left_out_and_doubled_ones_come_once(rig: Rig) -> None:
@@ -121,7 +124,7 @@ class Reading:
 
     async def closes(
         self, currency_ids: Sequence[int], *, interval: Interval, since: datetime, until: datetime
-    ) -> dict[int, dict[datetime, Decimal]]:
+    ) -> dict[int, Closes]:
         self.reads.append([*currency_ids])
         await self.hold.wait()
         if self.is_away:

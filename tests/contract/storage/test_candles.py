@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.candle import Candle, Interval
+from shared.domain.candle import Candle, Closes, Interval
 from shared.domain.rate import Observation, Rate
 from shared.ports import Storage
 from shared.settings import Settings
@@ -116,7 +116,9 @@ async def test_candles_are_those_of_the_naive_count(
             assert await candles(storage, interval, source=source, at_once=at_once) == expected
         since, until = bounds(interval)
         closes = await storage.closes([2, 1], interval=interval, since=since, until=until)
-        assert closes == {1: {one.time: one.close for one in naive(rates, interval)}, 2: {}}
+        prices = {one.time: one.close for one in naive(rates, interval) if one.close is not None}
+        stating = {rate.source for rate in rates if rate.observed_at >= since}
+        assert closes == {1: Closes(prices, frozenset(stating)), 2: Closes({}, frozenset())}
 
 
 async def hour(storage: Storage, **options: str) -> Candle:

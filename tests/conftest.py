@@ -1,5 +1,7 @@
 """Fixtures of all tests: real servers, one of each per test process."""
 
+import os
+
 import pytest
 import structlog
 
@@ -13,6 +15,7 @@ structlog.configure(
     ]
 )
 pytest_plugins = ["tests.servers"]
+LONGEST = ("tests/e2e/test_schema", "tests/bench/", "tests/e2e/", "tests/deploy/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,5 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that start processes come first: they take longest, and nobody should wait for one of them at the end."""
-    items.sort(key=lambda item: "tests/e2e/" not in item.path.as_posix())
+    """Those that take longest are dealt among the processes of the tests, each of which begins with its part of the list: nobody
+    should wait for a long one at the end."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = sorted((item for item in items if _place(item) < len(LONGEST)), key=_place)
+    others = [item for item in items if _place(item) == len(LONGEST)]
+    size = -(-len(others) // processes)
+    items[:] = [
+        item
+        for number in range(processes)
+        for item in (*longest[number::processes], *others[number * size : (number + 1) * size])
+    ]
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((place for place, part in enumerate(LONGEST) if part in path), len(LONGEST))

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from api.market.schemas import MARKET, MarketSchema
+from shared.domain.identity import DecidedBy
 from shared.messages import RankingStored, Role
 from tests.api.conftest import StartRig
 from tests.api.rig import START, Rig, observed, until
+from tests.api.test_merged import decide
 
 PATH = "/api/market/"
 
@@ -105,6 +107,16 @@ async def test_it_is_as_long_as_it_is_asked_to_be(rig: Rig) -> None:
     await rank(rig, [6, 5, 1027, 1])
     body = await rig.get(f"{PATH}?limit=2")
     assert [(one["rank"], one["currency"]) for one in body["results"]] == [(1, 6), (2, 5)]
+
+
+async def test_what_turned_out_to_be_another_currency_comes_once(rig: Rig) -> None:
+    local = await decide(rig, None, DecidedBy.NONE)
+    await until(lambda: rig.api.catalog.get(local))
+    await rank(rig, [local, 1, 1027, 5])
+    await decide(rig, 1027, DecidedBy.SYMBOL_AND_NAME)
+    await until(lambda: local in rig.api.catalog.merged())
+    body = await rig.get(f"{PATH}?limit=3")
+    assert [(one["rank"], one["currency"]) for one in body["results"]] == [(1, 1027), (2, 1), (3, 5)]
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.0", "x", ""])

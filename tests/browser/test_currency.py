@@ -114,6 +114,34 @@ async def test_dragging_zooms_and_a_button_leads_back(charts: Page) -> None:
     assert await span(charts) == pytest.approx(whole, rel=0.01)
 
 
+async def test_a_link_leads_to_what_was_zoomed_to(charts: Page) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    since = until - timedelta(days=1)
+    window = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}"
+    await open_chart(charts, f"#currency/1?range=7d&{window}")
+    await charts.wait_for_function(
+        "start => document.querySelector('#chart').layout.xaxis.range[0] === start",
+        arg=since.timestamp() * 1000,
+    )
+    assert await span(charts) == timedelta(days=1) / timedelta(milliseconds=1)
+    assert charts.url.endswith(window)
+    await charts.get_by_role("button", name="Zoom out").click()
+    wider = re.compile(rf"range=7d&from={since - timedelta(hours=12):%Y-%m-%dT%H:%M:%SZ}&to=")
+    await expect(charts).to_have_url(wider)
+    await charts.get_by_role("button", name="Reset the zoom").click()
+    await expect(charts).to_have_url(re.compile(r"#currency/1\?range=7d$"))
+
+
+async def test_a_zoom_into_what_lies_before_the_range_is_of_all_time(charts: Page) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=20)
+    await open_chart(charts, f"#currency/1?range=1h&from={long_ago:%Y-%m-%dT%H:%M:%SZ}")
+    await expect(choice(charts, "all")).to_have_attribute("aria-pressed", "true")
+    await charts.wait_for_function(
+        "start => Math.abs(document.querySelector('#chart').layout.xaxis.range[0] - start) < 1000",
+        arg=long_ago.timestamp() * 1000,
+    )
+
+
 async def span(page: Page) -> float:
     """Milliseconds that the chart covers."""
     start, end = await page.evaluate("document.querySelector('#chart').layout.xaxis.range")
@@ -178,3 +206,16 @@ async def test_where_nothing_is_known_nothing_is_offered(charts: Page) -> None:
     await expect(charts.locator(".candle-table")).to_be_hidden()
     await expect(charts.get_by_role("link", name="CSV")).to_be_disabled()
     await expect(charts.get_by_role("button", name="Show all time")).to_have_count(0)
+
+
+async def test_where_a_range_is_empty_all_time_is_offered(charts: Page) -> None:
+    await charts.route(
+        re.compile(r"/api/candles/.*[?&]from="),
+        lambda route: route.fulfill(json={"next": None, "previous": None, "sources": [], "results": []}),
+    )
+    await charts.goto("/#currency/1027?range=1h")
+    await expect(charts.locator(".stage")).to_contain_text("There are no rates of ETH in this time")
+    await charts.unroute_all()
+    await charts.get_by_role("button", name="Show all time").click()
+    await expect(charts.locator(CHART)).to_be_visible()
+    await expect(choice(charts, "all")).to_be_focused()

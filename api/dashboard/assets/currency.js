@@ -33,7 +33,7 @@ export async function show(container, { id, params, signal, setTitle }) {
   if (currency.id === USD) return container.replaceChildren(dollar(currency));
 
   const price = new PriceHead(currency);
-  const chart = new PriceChart(currency, { range: params.range, kind: params.chart, signal, onChoice: update });
+  const chart = new PriceChart(currency, { params, signal, onChoice: update });
   const facts = el("div", {}, rateFacts(currency.last_rate));
   const take = (rate) => {
     if (!price.take(rate)) return;

@@ -10,7 +10,7 @@ import { paced } from "./pacer.js";
 import { Plot } from "./plot.js";
 import { priceFigure } from "./pricefigure.js";
 import { minuteOf, readout, summaryOf } from "./pricewords.js";
-import { intervalFor, knownRange, RANGES } from "./ranges.js";
+import { intervalFor, rangeFrom, RANGES } from "./ranges.js";
 import { renew } from "./renew.js";
 import { Stage } from "./stage.js";
 import { Zoom } from "./zoom.js";
@@ -41,18 +41,21 @@ export class PriceChart {
   #oldest = null;
   #point = null;
   #refine;
+  /** The zoom that the address names, until it is looked at. */
+  #wanted;
   /** Asks for a drawing, soon. */
   #redraw;
 
   /**
    * @param {{id: number, name: string, symbol: string}} currency
-   * @param {{range?: string, kind?: string, signal: AbortSignal,
-   *   onChoice: (params: Object<string, string>) => void}} options `onChoice`: the visitor chose another range or kind
+   * @param {{params: Object<string, string>, signal: AbortSignal, onChoice: (params: Object<string, string | null>) => void}}
+   *   options `params`: `range`, `chart`, and the zoom's `from` and `to`; `onChoice`: the visitor chose others
    */
-  constructor(currency, { range, kind, signal, onChoice }) {
+  constructor(currency, { params, signal, onChoice }) {
     this.#currency = currency;
-    this.#range = knownRange(range);
-    this.#kind = Object.hasOwn(KINDS, kind ?? "") ? kind : "line";
+    this.#range = rangeFrom(params);
+    this.#kind = Object.hasOwn(KINDS, params.chart ?? "") ? params.chart : "line";
+    this.#wanted = params;
     this.#signal = signal;
     this.#candles = new Candles(currency.id);
     this.#stage = new Stage({
@@ -62,7 +65,7 @@ export class PriceChart {
     });
     this.#redraw = paced(() => this.#draw(), { pause: PAUSE, signal });
     this.#refine = paced(() => this.#refineZoom(), { pause: ZOOM_PAUSE, signal });
-    this.#zoom = new Zoom({ bounds: () => this.#whole(), onChange: () => this.#zoomed() });
+    this.#zoom = new Zoom({ bounds: () => this.#whole(), onChange: () => this.#zoomed(onChoice) });
     this.#plot = new Plot(this.#stage.chart, {
       figure: (size) => this.#figure(size),
       onZoom: (from, to) => this.#zoom.set(from, to),
@@ -97,7 +100,7 @@ export class PriceChart {
     const chooseRange = (range) => {
       this.#range = range;
       this.#zoom.clear();
-      onChoice({ range });
+      onChoice({ range, ...this.#zoom.params });
       this.#load();
     };
     const chooseKind = (kind) => {
@@ -137,6 +140,8 @@ export class PriceChart {
       const known = live.last(this.#currency.id);
       if (known) this.#candles.apply(known);
       this.#loaded();
+      if (this.#wanted && this.#candles.list.length) this.#zoom.restore(this.#wanted);
+      this.#wanted = null;
     } catch (error) {
       if (signal.aborted) return;
       this.#stage.problem(error, { retry: () => this.#load({ from, to }), signal });
@@ -185,7 +190,8 @@ export class PriceChart {
     }
   }
 
-  #zoomed() {
+  #zoomed(onChoice) {
+    onChoice(this.#zoom.params);
     this.#draw();
     this.#refine();
   }

@@ -1,5 +1,7 @@
 /** How far back a chart looks, and the length of candles that suits it. */
 
+import { now } from "./clock.js";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -34,6 +36,17 @@ export const RANGES = {
  */
 export function knownRange(name) {
   return Object.hasOwn(RANGES, name ?? "") ? name : "24h";
+}
+
+/**
+ * The range that an address names, or all time where a zoom begins before it.
+ *
+ * @param {{range?: string, from?: string}} params
+ * @returns {string} the name of a range
+ */
+export function rangeFrom({ range, from }) {
+  const known = knownRange(range);
+  return Date.parse(from ?? "") < now() - (RANGES[known].span ?? Infinity) ? "all" : known;
 }
 
 /**

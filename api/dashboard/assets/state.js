@@ -44,8 +44,9 @@ export function idOf(text) {
  */
 export function format({ view, id = null, params = {} }) {
   const said = Object.entries(params).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  // A comma may stand in a fragment as it is, and makes a list of ids readable.
-  const query = new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString().replaceAll("%2C", ",");
+  // These may stand in a fragment as they are, and make lists of ids and times readable.
+  const encoded = new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString();
+  const query = encoded.replaceAll("%2C", ",").replaceAll("%3A", ":");
   return `#${view}${id === null ? "" : `/${id}`}${query ? `?${query}` : ""}`;
 }
 

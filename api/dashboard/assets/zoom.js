@@ -51,6 +51,19 @@ export class Zoom {
     return this.#to === null;
   }
 
+  /** What the address says of it; null: that end is not another than that of the whole. */
+  get params() {
+    return { from: textOf(this.#from), to: textOf(this.#to) };
+  }
+
+  /** Looks at what an address says; what is no time there stands for that end of the whole. */
+  restore({ from, to }) {
+    const whole = this.#bounds();
+    const [start, end] = [Date.parse(from ?? ""), Date.parse(to ?? "")];
+    if (Number.isNaN(start) && Number.isNaN(end)) return;
+    this.set(Number.isNaN(start) ? whole.from : start, Number.isNaN(end) ? whole.to : end);
+  }
+
   /** Looks at a part; at all of it where that is meant. */
   set(from, to) {
     const whole = this.#bounds();
@@ -98,4 +111,9 @@ export class Zoom {
       this.#buttons[name].setAttribute("aria-disabled", String(isIdle));
     }
   }
+}
+
+/** To the second. */
+function textOf(time) {
+  return time === null ? null : `${new Date(time).toISOString().slice(0, 19)}Z`;
 }

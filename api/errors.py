@@ -164,8 +164,9 @@ def _told(error: FreshrateError) -> str:
 
 def _in_sentences(said: str, advice: str) -> str:
     """What a source said of itself may end without a full stop."""
-    end = "." if said and advice and not said.endswith((".", "!", "?")) else ""
-    return f"{said}{end} {advice}".strip()
+    said = said.rstrip()
+    is_whole = not said or said.rstrip("\"')]}").endswith((".", "!", "?", "…"))
+    return f"{said}{'' if is_whole or not advice else '.'} {advice}".strip()
 
 
 def http_problem(error: web.HTTPException) -> web.Response:

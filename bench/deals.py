@@ -150,7 +150,8 @@ class _Bench:
             others = "SELECT FROM deals WHERE upload_id <> $1 LIMIT 1"
             return not await self._database.fetch(others, self._upload_id)
 
-        await until(is_alone, seconds=GONE_SECONDS, what="the deals of the replaced upload are deleted")
+        what = "the deals of the replaced upload are deleted"
+        await until(is_alone, seconds=GONE_SECONDS, what=what, pause=0.02)
 
     async def _top_five(self) -> tuple[float, list[tuple[str, int]]]:
         """Seconds, and the customers with what they spent."""

@@ -1,4 +1,4 @@
-"""Load over HTTP: by wrk where it is installed, else by a generator of ours.
+"""Load over HTTP: by wrk where it is installed, else, and for less than a second, by a generator of ours.
 
 python -m bench.load URL [--seconds 2] [--connections 64]
 
@@ -26,7 +26,7 @@ from bench.table import percentile
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 64
-QUICK_SECONDS = 0.1
+QUICK_SECONDS = 0.3
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"
@@ -58,7 +58,7 @@ async def load(urls: Sequence[str], seconds: float) -> Load:
 
 
 async def _load_one(url: str, seconds: float, connections: int) -> Load:
-    # It counts in whole seconds.
+    # wrk counts in whole seconds.
     if shutil.which("wrk") and seconds >= 1:
         said = await _output("wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--latency", url)
         rate = re.search(r"Requests/sec:\s+([\d.]+)", said)

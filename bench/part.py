@@ -43,7 +43,7 @@ Part = Callable[[Rig, Options], Awaitable[list[Goal]]]
 def run_part(part: Part, description: str | None) -> None:
     """The main program of one part."""
     arguments = parser_of(description).parse_args()
-    run_parts({"": part}, arguments)
+    run_parts({Path(sys.argv[0]).stem: part}, arguments)
 
 
 def parser_of(description: str | None) -> argparse.ArgumentParser:
@@ -63,7 +63,7 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
 
 
 def run_parts(parts: Mapping[str, Part], arguments: argparse.Namespace) -> None:
-    """By the name that stands above its tables; one that is empty is left out."""
+    """By the name that stands above its tables."""
     options = Options(
         rounds=arguments.rounds or (_QUICK_ROUNDS if arguments.quick else ROUNDS),
         is_quick=arguments.quick,
@@ -89,8 +89,7 @@ async def _run(parts: Mapping[str, Part], options: Options) -> None:
     goals: list[Goal] = []
     with open_rig(is_quick=options.is_quick) as rig:
         for name, part in parts.items():
-            if name:
-                print(f"\n{name.upper()}")
+            print(f"\n{name.upper()}")
             goals += await part(rig, options)
     print_goals(goals)
 

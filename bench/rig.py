@@ -1,4 +1,4 @@
-"""The servers and processes of a benchmark: PostgreSQL with fsync, Valkey, freshrate's own processes, and the peers.
+"""The servers and processes of a benchmark: PostgreSQL with fsync (in full runs), Valkey, freshrate's own processes, and the peers.
 
 The peers' packages stay out of our environment: those peers that need any run on the Python of `bench/.venv`, which
 `make bench` installs.

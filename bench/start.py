@@ -53,7 +53,7 @@ async def _seconds_to_first_rate(stack: Stack, http: aiohttp.ClientSession, numb
         except aiohttp.ClientError:
             return False
 
-    await until(has_rate, seconds=FIRST_RATE_SECONDS, what="the first rate")
+    await until(has_rate, seconds=FIRST_RATE_SECONDS, what="the first rate", pause=0.01)
     took = time.perf_counter() - started
     await running.stop()
     return took

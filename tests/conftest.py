@@ -15,7 +15,8 @@ structlog.configure(
     ]
 )
 pytest_plugins = ["tests.servers"]
-LONGEST = ("tests/e2e/test_schema", "tests/bench/", "tests/e2e/", "tests/deploy/")
+LONGEST = ("tests/e2e/test_schema.py", "tests/bench/", "tests/e2e/", "tests/deploy/")
+"""Parts of paths; what is in none of them takes less."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,8 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that take longest are dealt among the processes of the tests, each of which begins with its part of the list: nobody
-    should wait for a long one at the end."""
+    """Those that take longest are dealt among the processes of the tests, each of which begins with its part of the list where
+    they run with `--dist worksteal`: nobody should wait for a long one at the end."""
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = sorted((item for item in items if _place(item) < len(LONGEST)), key=_place)
     others = [item for item in items if _place(item) == len(LONGEST)]

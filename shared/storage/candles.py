@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.candle import Candle, Closes, Interval
-from shared.storage.engine import Dialect, OnEngine
+from shared.storage.engine import Dialect, OnEngine, placeholders
 from shared.storage.rows import candle_of, decimal_of, time_of
 from shared.storage.text import is_searchable
 
@@ -90,15 +90,6 @@ _CLOSES = {
         )
         SELECT currency_id, time, price FROM closes WHERE price IS NOT NULL
     """,  # noqa: S608 - our own texts
-}
-_SOURCES = {
-    Dialect.POSTGRESQL: """
-        SELECT currency_id, source FROM last_rates WHERE currency_id = ANY($1::bigint[]) AND observed_at >= $2
-    """,
-    Dialect.SQLITE: """
-        SELECT currency_id, source FROM last_rates
-        WHERE currency_id IN (SELECT value FROM json_each($1)) AND observed_at >= $2
-    """,
 }
 _OF_SOURCE = "AND source = $5"
 
@@ -182,6 +173,15 @@ class Candles(OnEngine):
         for currency_id, time, price in await self._engine.fetch(sql, ids, since, until, interval.length):
             prices[currency_id][time_of(time)] = decimal_of(price)
         sources: dict[int, set[str]] = {one: set() for one in ids}
-        for currency_id, source in await self._engine.fetch(_SOURCES[self._engine.dialect], ids, since):
-            sources[currency_id].add(source)
+        if ids:
+            rows = await self._engine.fetch(
+                f"""
+                SELECT currency_id, source FROM last_rates
+                WHERE currency_id IN ({placeholders(len(ids))}) AND observed_at >= ${len(ids) + 1}
+                """,  # noqa: S608 - our own texts
+                *ids,
+                since,
+            )
+            for currency_id, source in rows:
+                sources[currency_id].add(source)
         return {one: Closes(prices[one], frozenset(sources[one])) for one in ids}

@@ -182,6 +182,7 @@ async def test_nothing_else_is_served(rig: Rig, path: str) -> None:
         ("br;q=1.0, GZIP;q=0.8", True),
         ("gzip;q=0", False),
         ("gzip; q=0.000", False),
+        ("gzip;q=0, x-gzip", True),
         ("deflate, br", False),
         (None, False),
     ],

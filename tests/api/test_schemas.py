@@ -217,7 +217,15 @@ def test_problems_have_names_of_their_own() -> None:
     assert len(set(slugs)) == len(slugs)
 
 
-@pytest.mark.parametrize("said", ["The source answered 500", "The source answered 500."])
-def test_what_a_source_said_does_not_run_into_our_advice(said: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("The source answered 500", "The source answered 500."),
+        ("The source answered 500.", "The source answered 500."),
+        ("The source answered 500. ", "The source answered 500."),
+        ('The source says "down."', 'The source says "down."'),
+    ],
+)
+def test_what_a_source_said_does_not_run_into_our_advice(said: str, told: str) -> None:
     advice = PROBLEMS[errors.UpstreamError].advice
-    assert problem_body(errors.UpstreamError(said))["detail"] == f"The source answered 500. {advice}"
+    assert problem_body(errors.UpstreamError(said))["detail"] == f"{told} {advice}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -92,6 +93,19 @@ async def test_each_part_prints_its_rows_under_its_name_and_all_targets_come_las
     printed = dict(zip(named[::2], named[1::2], strict=True))
     seen = {part: printed[part.upper()] + printed["targets"] for part in parts}
     assert [row for part in parts for row in missing(part, seen[part])] == [], output
+
+
+@pytest.mark.parametrize("part", ROWS)
+def test_each_part_is_a_program(
+    part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [part, "--help"])
+    # It was imported under another name, of which runpy warns.
+    monkeypatch.delitem(sys.modules, f"bench.{part}")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"bench.{part}", run_name="__main__")
+    assert ended.value.code == 0
+    assert f"python -m bench.{part}" in capsys.readouterr().out
 
 
 async def test_all_parts_are_known_by_name() -> None:

@@ -12,14 +12,16 @@ import sys
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The one without windows, which takes a third less processor time; then the whole, as different systems call it."""
-PACKAGES = ("chromium-headless-shell", "libatomic1")
-"""The second is what Playwright's driver needs and a bare system lacks."""
-MISSING = f"Not run: tests/browser, for want of Chromium. Type: sudo apt-get install {' '.join(PACKAGES)}"
+LIBRARY = "libatomic1"
+"""What Playwright's driver needs and a bare system lacks."""
+PACKAGES = ("chromium-headless-shell", "chromium")
+"""The first that there is: systems older than Debian 12 lack the one without windows."""
+MISSING = f"Not run: tests/browser, for want of Chromium. Type: sudo apt-get install {PACKAGES[-1]} {LIBRARY}"
 _ATTEMPTS = 3
 """A mirror may be in the middle of a change."""
 _APT_GET = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60")
 # Nothing recommended is needed: fonts are what it depends on.
-_STEPS = (("update",), ("install", "--yes", "--no-install-recommends", *PACKAGES))
+_INSTALL = ("install", "--yes", "--no-install-recommends", LIBRARY)
 
 
 def found() -> str | None:
@@ -44,9 +46,7 @@ def is_required() -> bool:
 def install() -> None:
     """Ends the process where it is required and cannot be had."""
     if found() is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        sys.stdout.write(
-            "Installing Chromium for the tests of the pages: apt-get install " + " ".join(PACKAGES) + "\n"
-        )
+        sys.stdout.write(f"Installing {' or '.join(PACKAGES)} for the tests of the pages, by apt-get\n")
         sys.stdout.flush()
         sys.stderr.write(_install())
     if found() is None and is_required():
@@ -55,15 +55,21 @@ def install() -> None:
 
 def _install() -> str:
     """What apt-get complained of, if it is missing still."""
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     complaint = ""
     for _ in range(_ATTEMPTS):
-        for step in _STEPS:
-            done = subprocess.run([*_APT_GET, *step], env=env, capture_output=True, text=True, check=False)
-            complaint = done.stderr
-        if found():
-            return ""
+        _apt_get("update")
+        for package in PACKAGES:
+            complaint = _apt_get(*_INSTALL, package)
+            if found():
+                return ""
     return complaint
+
+
+def _apt_get(*arguments: str) -> str:
+    """What it complained of."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = [*_APT_GET, *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False).stderr
 
 
 def report() -> None:

@@ -138,3 +138,58 @@ async def test_marks_stand_at_round_local_times(load_module: LoadModule) -> None
         assert len(set(found["values"])) == len(found["values"])
         assert all(START <= value <= START + span for value in found["values"])
         assert all(found["texts"])
+
+
+ZOOMS: dict[tuple[str | None, str | None, float], tuple[str | None, str | None]] = {
+    # from, to, days of the whole: what is looked at. It is day 100, and the whole ends there.
+    ("d092", "d093", 2000): ("d092", "d093"),
+    ("d098", None, 30): ("d098", None),
+    (None, "d098", 7): (None, "d098"),
+    ("d060", "d080", 30): (None, "d080"),
+    ("d060", "d065", 30): (None, None),
+    ("d110", "d120", 30): (None, None),
+    ("d098", "d097", 30): (None, None),
+    ("d000", "d200", 30): (None, None),
+    ("rubbish", "d098", 30): (None, "d098"),
+}
+RESTORE = """
+(module, cases) => cases.map(([from, to, days]) => {
+  const day = 86_400_000;
+  const text = (name) => /^d/.test(name ?? "") ? `${new Date(Number(name.slice(1)) * day).toISOString().slice(0, 19)}Z` : name;
+  const bounds = () => ({ from: (100 - days) * day, to: 100 * day });
+  const zoom = new module.Zoom({ wanted: { from: text(from), to: text(to) }, bounds, onChange: () => {} });
+  zoom.restore({ isEmpty: false });
+  const name = (time) => time && `d${String(Date.parse(time) / day).padStart(3, "0")}`;
+  return [name(zoom.params.from), name(zoom.params.to)];
+})
+"""
+
+
+async def test_a_zoom_of_a_link_is_looked_at_as_it_was_as_far_as_it_is_there(load_module: LoadModule) -> None:
+    zoom = await load_module("zoom.js")
+    found = await zoom.evaluate(RESTORE, [[*case] for case in ZOOMS])
+    assert dict(zip(ZOOMS, map(tuple, found), strict=True)) == ZOOMS
+
+
+RANGES: dict[tuple[str, float | None, float | None], str] = {
+    ("7d", None, None): "7d",
+    ("7d", 3, 2): "7d",
+    ("7d", 8, 7.5): "30d",
+    ("1h", None, 0.5): "24h",
+    ("24h", 400, 1): "all",
+    ("all", 400, 1): "all",
+    ("nonsense", None, None): "24h",
+}
+"""By the range of a link, and how many days ago its zoom begins and ends."""
+
+
+async def test_a_zoom_that_its_range_has_passed_is_shown_in_a_longer_one(load_module: LoadModule) -> None:
+    ranges = await load_module("ranges.js")
+    call = """
+    (module, cases) => cases.map(([range, ...days]) => {
+      const [from, to] = days.map((one) => one && `${new Date(Date.now() - one * 86_400_000).toISOString().slice(0, 19)}Z`);
+      return module.rangeFrom({ range, from, to });
+    })
+    """
+    found = await ranges.evaluate(call, [[*case] for case in RANGES])
+    assert dict(zip(RANGES, found, strict=True)) == RANGES

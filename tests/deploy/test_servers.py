@@ -3,10 +3,12 @@
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from deploy.servers import cluster
 from deploy.servers.launch import Launch, ServerFailed
 from deploy.servers.postgresql import PostgresServer
 from deploy.servers.server import Server
@@ -152,3 +154,30 @@ def test_a_server_that_never_gets_ready_fails_and_is_not_left_running(
             os.kill(server.asked[0], 0)
     finally:
         server.kill()
+
+
+MEMORY_SAYS = {"there is plenty": (0, True), "there is too little": (2**62, False)}
+
+
+@pytest.mark.parametrize(("plenty", "is_in_memory"), MEMORY_SAYS.values(), ids=MEMORY_SAYS)
+def test_what_may_be_lost_lies_in_memory_where_there_is_room(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plenty: int,
+    is_in_memory: bool,  # noqa: FBT001 - a table of cases
+) -> None:
+    monkeypatch.setattr(cluster, "_MEMORY", tmp_path)
+    monkeypatch.setattr(cluster, "_PLENTY", plenty)
+    for is_durable in (False, True):
+        one = cluster.Cluster(None, user="u", password="", is_durable=is_durable)
+        assert (one.folder.parent == tmp_path) == (is_in_memory and not is_durable)
+        one.remove()
+
+
+def test_where_there_is_no_memory_for_files_they_lie_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_MEMORY", tmp_path / "nowhere")
+    one = cluster.Cluster(None, user="u", password="", is_durable=False)
+    assert one.folder.parent == Path(tempfile.gettempdir())
+    one.remove()

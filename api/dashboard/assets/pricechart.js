@@ -41,8 +41,6 @@ export class PriceChart {
   #oldest = null;
   #point = null;
   #refine;
-  /** The zoom that the address names, until it is looked at. */
-  #wanted;
   /** Asks for a drawing, soon. */
   #redraw;
 
@@ -55,7 +53,6 @@ export class PriceChart {
     this.#currency = currency;
     this.#range = rangeFrom(params);
     this.#kind = Object.hasOwn(KINDS, params.chart ?? "") ? params.chart : "line";
-    this.#wanted = params;
     this.#signal = signal;
     this.#candles = new Candles(currency.id);
     this.#stage = new Stage({
@@ -65,7 +62,7 @@ export class PriceChart {
     });
     this.#redraw = paced(() => this.#draw(), { pause: PAUSE, signal });
     this.#refine = paced(() => this.#refineZoom(), { pause: ZOOM_PAUSE, signal });
-    this.#zoom = new Zoom({ bounds: () => this.#whole(), onChange: () => this.#zoomed(onChoice) });
+    this.#zoom = new Zoom({ wanted: params, bounds: () => this.#whole(), onChange: () => this.#zoomed(onChoice) });
     this.#plot = new Plot(this.#stage.chart, {
       figure: (size) => this.#figure(size),
       onZoom: (from, to) => this.#zoom.set(from, to),
@@ -140,8 +137,7 @@ export class PriceChart {
       const known = live.last(this.#currency.id);
       if (known) this.#candles.apply(known);
       this.#loaded();
-      if (this.#wanted && this.#candles.list.length) this.#zoom.restore(this.#wanted);
-      this.#wanted = null;
+      this.#zoom.restore({ isEmpty: this.#candles.list.length === 0 });
     } catch (error) {
       if (signal.aborted) return;
       this.#stage.problem(error, { retry: () => this.#load({ from, to }), signal });
@@ -191,7 +187,7 @@ export class PriceChart {
   }
 
   #zoomed(onChoice) {
-    onChoice(this.#zoom.params);
+    onChoice({ range: this.#range, ...this.#zoom.params });
     this.#draw();
     this.#refine();
   }

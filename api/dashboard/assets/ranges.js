@@ -1,6 +1,7 @@
 /** How far back a chart looks, and the length of candles that suits it. */
 
 import { now } from "./clock.js";
+import { timeOf } from "./state.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -39,14 +40,16 @@ export function knownRange(name) {
 }
 
 /**
- * The range that an address names, or all time where a zoom begins before it.
+ * The range that an address names, or the shortest longer one that a zoom lies in.
  *
- * @param {{range?: string, from?: string}} params
+ * @param {{range?: string, from?: string, to?: string}} params
  * @returns {string} the name of a range
  */
-export function rangeFrom({ range, from }) {
-  const known = knownRange(range);
-  return Date.parse(from ?? "") < now() - (RANGES[known].span ?? Infinity) ? "all" : known;
+export function rangeFrom({ range, from, to }) {
+  const names = Object.keys(RANGES);
+  const first = Math.min(timeOf(from) ?? Infinity, timeOf(to) ?? Infinity);
+  const isIn = (name) => RANGES[name].span === null || first >= now() - RANGES[name].span;
+  return names.slice(names.indexOf(knownRange(range))).find(isIn);
 }
 
 /**

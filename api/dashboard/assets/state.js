@@ -1,6 +1,6 @@
 /**
  * The state of the page, which stands in the fragment of its address, so that a view can be shared:
- * `#prices?sort=change_24h&down=1&q=bit&page=2`, `#currency/1?range=24h`, `#compare?ids=1,1027`.
+ * `#prices?sort=change_24h&down=1&q=bit&page=2`, `#currency/1?range=7d&from=2026-11-19T00:00:00Z&to=2026-11-20T00:00:00Z`, `#compare?ids=1,1027`.
  *
  * @typedef {{view: string, id: number | null, params: Object<string, string>}} State
  */
@@ -34,6 +34,27 @@ export function parse(fragment) {
 export function idOf(text) {
   const id = /^[1-9][0-9]{0,15}$/.test(text ?? "") ? Number(text) : 0;
   return id > 0 && id <= LARGEST_ID ? id : null;
+}
+
+/**
+ * Reads a moment.
+ *
+ * @param {string | null | undefined} text
+ * @returns {number | null} milliseconds since 1970; null where it is none
+ */
+export function timeOf(text) {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text ?? "") ? Date.parse(text) : NaN;
+  return Number.isNaN(time) ? null : time;
+}
+
+/**
+ * Writes a moment, to the second.
+ *
+ * @param {number | null} time milliseconds since 1970
+ * @returns {string | null}
+ */
+export function timeText(time) {
+  return time === null ? null : `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The part of a chart's time that is looked at, and the buttons that change it. */
 
 import { el } from "./dom.js";
+import { timeOf, timeText } from "./state.js";
 
 const SHORTEST = 5 * 60_000;
 const IN = 0.5;
@@ -14,13 +15,16 @@ export class Zoom {
   #onChange;
   #from = null;
   #to = null;
+  /** What an address says, until the whole is known. */
+  #wanted;
   #buttons;
 
   /**
-   * @param {{bounds: () => {from: number, to: number}, onChange: () => void}} options `bounds`: the whole time,
-   *   in milliseconds; its end may move on
+   * @param {{wanted: {from?: string, to?: string}, bounds: () => {from: number, to: number}, onChange: () => void}} options
+   *   `wanted`: for `restore`; `bounds`: the whole time, in milliseconds; its end may move on
    */
-  constructor({ bounds, onChange }) {
+  constructor({ wanted, bounds, onChange }) {
+    this.#wanted = wanted.from || wanted.to ? wanted : null;
     this.#bounds = bounds;
     this.#onChange = onChange;
     const button = (text, name, act) =>
@@ -51,21 +55,28 @@ export class Zoom {
     return this.#to === null;
   }
 
-  /** What the address says of it; null: that end is not another than that of the whole. */
+  /** @returns {{from: string | null, to: string | null}} for the address; null: that end is the whole's */
   get params() {
-    return { from: textOf(this.#from), to: textOf(this.#to) };
+    return { from: timeText(this.#from), to: timeText(this.#to) };
   }
 
-  /** Looks at what an address says; what is no time there stands for that end of the whole. */
-  restore({ from, to }) {
+  /** Looks at just what was wanted, once, as far as there is anything of it; else at all. */
+  restore({ isEmpty }) {
+    if (this.#wanted === null) return;
     const whole = this.#bounds();
-    const [start, end] = [Date.parse(from ?? ""), Date.parse(to ?? "")];
-    if (Number.isNaN(start) && Number.isNaN(end)) return;
-    this.set(Number.isNaN(start) ? whole.from : start, Number.isNaN(end) ? whole.to : end);
+    const start = Math.max(whole.from, timeOf(this.#wanted.from) ?? whole.from);
+    const end = Math.min(whole.to, timeOf(this.#wanted.to) ?? whole.to);
+    const isThere = !isEmpty && end - start >= SHORTEST;
+    this.#wanted = null;
+    this.#from = isThere && start > whole.from ? start : null;
+    this.#to = isThere && end < whole.to ? end : null;
+    this.#mark();
+    this.#onChange();
   }
 
   /** Looks at a part; at all of it where that is meant. */
   set(from, to) {
+    this.#wanted = null;
     const whole = this.#bounds();
     const near = (whole.to - whole.from) * NEAR;
     const length = Math.max(SHORTEST, to - from);
@@ -84,7 +95,7 @@ export class Zoom {
 
   /** As `reset`, for one who draws anew in any case. */
   clear() {
-    this.#from = this.#to = null;
+    this.#from = this.#to = this.#wanted = null;
     this.#mark();
   }
 
@@ -111,9 +122,4 @@ export class Zoom {
       this.#buttons[name].setAttribute("aria-disabled", String(isIdle));
     }
   }
-}
-
-/** To the second. */
-function textOf(time) {
-  return time === null ? null : `${new Date(time).toISOString().slice(0, 19)}Z`;
 }

@@ -331,7 +331,7 @@ class Rig:
         return rates
 
 
-async def until(condition: Callable[[], Any], *, seconds: float = 3.0) -> None:
+async def until(condition: Callable[[], Any], *, seconds: float = 15.0) -> None:
     """Lets the loop turn until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition has no event of its own

@@ -20,10 +20,10 @@ export class Zoom {
   #buttons;
 
   /**
-   * @param {{wanted: {from?: string, to?: string}, bounds: () => {from: number, to: number}, onChange: () => void}} options
+   * @param {{wanted?: {from?: string, to?: string}, bounds: () => {from: number, to: number}, onChange: () => void}} options
    *   `wanted`: for `restore`; `bounds`: the whole time, in milliseconds; its end may move on
    */
-  constructor({ wanted, bounds, onChange }) {
+  constructor({ wanted = {}, bounds, onChange }) {
     this.#wanted = wanted.from || wanted.to ? wanted : null;
     this.#bounds = bounds;
     this.#onChange = onChange;

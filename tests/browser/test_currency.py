@@ -106,6 +106,8 @@ async def test_dragging_zooms_and_a_button_leads_back(charts: Page) -> None:
         "whole => { const [a, b] = document.querySelector('#chart').layout.xaxis.range; return b - a < whole / 3; }",
         arg=whole,
     )
+    # Plotly tells of it a moment after it has drawn it.
+    await expect(charts).to_have_url(re.compile(r"[?&]from=.+&to="))
     await charts.get_by_role("button", name="Reset the zoom").click()
     await charts.wait_for_function(
         "whole => { const [a, b] = document.querySelector('#chart').layout.xaxis.range; return b - a > whole * 0.9; }",
